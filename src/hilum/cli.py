@@ -1,0 +1,5 @@
+"""The command line."""
+
+
+def main() -> None:
+    """The entry point of the command `hilum`."""

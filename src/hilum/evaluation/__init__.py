@@ -1,0 +1,1 @@
+"""Predictions -> numbers. Needs no torch and no model."""

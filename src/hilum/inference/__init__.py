@@ -1,0 +1,1 @@
+"""Model and images -> logits and embeddings, in batches."""

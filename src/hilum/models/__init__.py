@@ -1,0 +1,1 @@
+"""Networks by name, their stages, and the model file."""

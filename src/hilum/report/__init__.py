@@ -1,0 +1,1 @@
+"""A study folder -> one self-contained page."""

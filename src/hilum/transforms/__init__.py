@@ -1,0 +1,1 @@
+"""Image -> image: resize, pad, crop, equalise, normalise; augment."""
