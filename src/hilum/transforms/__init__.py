@@ -1,1 +1,9 @@
-"""Image -> image: resize, pad, crop, equalise, normalise; augment."""
+"""Image -> image: resize, pad, crop, equalise, normalise; augment.
+
+`normalise` stands in `hilum.transforms.normalise`: it needs torch, which nothing else here does.
+"""
+
+from hilum.transforms.augmentation import Augmentation, augment
+from hilum.transforms.preprocessing import Preprocessing, to_canvas
+
+__all__ = ["Augmentation", "Preprocessing", "augment", "to_canvas"]

@@ -1,0 +1,164 @@
+"""Random changes to training images: one resampling, one look-up table, then blur, noise and erasing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+
+import numpy as np
+
+from hilum.errors import RecipeError
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """How far each change may go; 0 switches it off.
+
+    Args:
+        rotation: degrees; uniform in [-rotation, rotation].
+        shift: share of the side; uniform in [-shift, shift], each direction.
+        zoom: the scale is uniform in [1 - zoom, 1 + zoom].
+        shear: degrees; uniform in [-shear, shear].
+        flip: probability of a left-right flip.
+        brightness: share of the full range; uniform offset in [-brightness, brightness].
+        contrast: the factor is uniform in [1 - contrast, 1 + contrast], about mid grey.
+        gamma: the exponent is exp of a uniform draw in [-gamma, gamma].
+        blur: largest standard deviation of a Gaussian blur, pixels.
+        noise: largest standard deviation of Gaussian noise, share of the full range.
+        equalise: probability of histogram equalisation.
+        erase: probability of one grey rectangle, 2 to 20 % of the area.
+
+    Raises:
+        RecipeError: a negative number, or a probability above 1.
+    """
+
+    rotation: float = 0.0
+    shift: float = 0.0
+    zoom: float = 0.0
+    shear: float = 0.0
+    flip: float = 0.0
+    brightness: float = 0.0
+    contrast: float = 0.0
+    gamma: float = 0.0
+    blur: float = 0.0
+    noise: float = 0.0
+    equalise: float = 0.0
+    erase: float = 0.0
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            value = getattr(self, field.name)
+            most = (
+                1.0
+                if field.name in ("flip", "equalise", "erase", "shift", "brightness", "contrast", "noise")
+                else 360.0
+            )
+            most = 0.9 if field.name == "zoom" else most
+            if not 0 <= value <= most:
+                raise RecipeError(f"augmentation.{field.name}", expected=f"0 to {most:g}", found=f"{value:g}")
+
+    @property
+    def is_off(self) -> bool:
+        return not any(getattr(self, field.name) for field in fields(self))
+
+
+def augment(canvases: np.ndarray, augmentation: Augmentation, seeds: Sequence[Sequence[int]]) -> np.ndarray:
+    """Changes each image of a batch by draws of its own.
+
+    Args:
+        canvases: uint8 `[B, S, S]`; not altered.
+        seeds: for each image the integers that its draws depend on, say (seed, epoch, image number): the same ones
+            give the same picture in any batch, loader or worker.
+
+    Returns:
+        uint8 `[B, S, S]`.
+    """
+    if augmentation.is_off:
+        return canvases
+    changed = np.empty_like(canvases)
+    for position, seed in enumerate(seeds):
+        generator = np.random.Generator(np.random.PCG64(np.random.SeedSequence(list(seed))))
+        changed[position] = _augment_one(canvases[position], augmentation, generator)
+    return changed
+
+
+def _augment_one(canvas: np.ndarray, augmentation: Augmentation, generator: np.random.Generator) -> np.ndarray:
+    # All draws are made, used or not, so that switching one change off leaves the others as they were.
+    draws, chances = generator.uniform(-1, 1, 9), generator.uniform(0, 1, 8)
+    canvas = _warp(canvas, augmentation, draws[:5], flip=chances[0] < augmentation.flip)
+    canvas = _tone(canvas, augmentation, draws[5:8], equalise=chances[1] < augmentation.equalise)
+    canvas = _blur(canvas, augmentation.blur * chances[2])
+    canvas = _add_noise(canvas, augmentation.noise * chances[3], generator)
+    return _erase(canvas, chances[5:8]) if chances[4] < augmentation.erase else canvas
+
+
+def _warp(canvas: np.ndarray, augmentation: Augmentation, draws: np.ndarray, *, flip: bool) -> np.ndarray:
+    import cv2
+
+    matrix = affine_matrix(
+        len(canvas),
+        rotation=augmentation.rotation * draws[0],
+        shift=(augmentation.shift * draws[1], augmentation.shift * draws[2]),
+        scale=1 + augmentation.zoom * draws[3],
+        shear=augmentation.shear * draws[4],
+        flip=flip,
+    )
+    if np.array_equal(matrix, np.eye(2, 3)):
+        return canvas
+    return cv2.warpAffine(canvas, matrix, canvas.shape[::-1], flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
+
+
+def affine_matrix(
+    side: int, *, rotation: float, shift: tuple[float, float], scale: float, shear: float, flip: bool
+) -> np.ndarray:
+    """Flip, shear, zoom, rotation and shift as one map of source to target, about the image's centre.
+
+    Args:
+        side: pixels.
+        rotation: degrees, counter-clockwise as seen.
+        shift: right and down, shares of the side.
+        scale: above 1 enlarges.
+        shear: degrees, along the horizontal.
+
+    Returns:
+        float64 `[2, 3]`.
+    """
+    angle, slant = np.deg2rad(rotation), np.tan(np.deg2rad(shear))
+    turn = np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
+    linear = scale * turn @ np.array([[1, slant], [0, 1]]) @ np.diag([-1.0 if flip else 1.0, 1.0])
+    centre = np.full(2, (side - 1) / 2)
+    return np.column_stack([linear, centre - linear @ centre + np.array(shift) * side])
+
+
+def _tone(canvas: np.ndarray, augmentation: Augmentation, draws: np.ndarray, *, equalise: bool) -> np.ndarray:
+    import cv2
+
+    if equalise:
+        canvas = cv2.equalizeHist(canvas)
+    if not (augmentation.gamma or augmentation.contrast or augmentation.brightness):
+        return canvas
+    grey = np.linspace(0, 1, 256) ** np.exp(augmentation.gamma * draws[0])
+    grey = (grey - 0.5) * (1 + augmentation.contrast * draws[1]) + 0.5 + augmentation.brightness * draws[2]
+    return cv2.LUT(canvas, np.clip(np.rint(grey * 255), 0, 255).astype(np.uint8))
+
+
+def _blur(canvas: np.ndarray, sigma: float) -> np.ndarray:
+    import cv2
+
+    return cv2.GaussianBlur(canvas, (0, 0), sigma) if sigma > 0.1 else canvas
+
+
+def _add_noise(canvas: np.ndarray, sigma: float, generator: np.random.Generator) -> np.ndarray:
+    if not sigma:
+        return canvas
+    noise = generator.standard_normal(canvas.shape, dtype=np.float32)
+    return np.clip(canvas + noise * np.float32(255 * sigma) + 0.5, 0, 255).astype(np.uint8)
+
+
+def _erase(canvas: np.ndarray, chances: np.ndarray) -> np.ndarray:
+    area, top, left = 0.02 + 0.18 * chances[0], chances[1], chances[2]
+    side = int(len(canvas) * np.sqrt(area))
+    row, column = int((len(canvas) - side) * top), int((len(canvas) - side) * left)
+    erased = canvas.copy()
+    erased[row : row + side, column : column + side] = 128
+    return erased

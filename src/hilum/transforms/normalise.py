@@ -1,0 +1,47 @@
+"""The last step before the network: grey bytes -> normalised channels, on whatever device the batch is."""
+
+from __future__ import annotations
+
+import torch
+
+from hilum.errors import RecipeError
+from hilum.transforms.preprocessing import NORMALISATIONS
+
+
+def normalise(canvases: torch.Tensor, *, normalisation: str, channels: int) -> torch.Tensor:
+    """Normalises a batch.
+
+    Args:
+        canvases: uint8 `[B, S, S]`.
+        normalisation: a name from `NORMALISATIONS`; with one channel the mean of its three figures is used.
+        channels: 1 or 3.
+
+    Returns:
+        float32 `[B, C, S, S]`, channels last in memory.
+
+    Raises:
+        RecipeError: canvases that are not uint8 (a picture that was scaled before would be scaled twice).
+    """
+    if canvases.dtype != torch.uint8 or canvases.ndim != 3:
+        found = f"{canvases.dtype} {list(canvases.shape)}"
+        raise RecipeError("canvases", expected="uint8 [B, S, S]", found=found)
+    mean, std = (
+        torch.tensor(numbers, dtype=torch.float32, device=canvases.device)[:channels]
+        for numbers in _of(normalisation, channels)
+    )
+    # Filled channels-last from the start: a later .to(memory_format=...) would copy the whole batch once more.
+    scale, offset = 1 / (255 * std), -mean / std
+    pixels = torch.addcmul(offset, canvases.unsqueeze(-1).float(), scale)
+    return pixels.permute(0, 3, 1, 2)
+
+
+def _of(normalisation: str, channels: int) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    try:
+        mean, std = NORMALISATIONS[normalisation]
+    except KeyError:
+        raise RecipeError(
+            "normalisation", expected=f"one of {', '.join(NORMALISATIONS)}", found=normalisation
+        ) from None
+    if channels == 3:
+        return mean, std
+    return (sum(mean) / 3,), (sum(std) / 3,)
