@@ -1,0 +1,125 @@
+"""Every image decoded once: a memory-mapped array of uint8 canvases beside the study."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from hilum.errors import DataError
+from hilum.transforms import Preprocessing
+
+READER = 1
+"""Raised by hand whenever reading or `to_canvas` gives other pixels than before: old caches are then left alone."""
+
+
+@dataclass(frozen=True)
+class CanvasCache:
+    """Canvases of a manifest's images.
+
+    Args:
+        canvases: uint8 `[M, S, S]`, memory-mapped, read-only; identical files share a canvas.
+        row_of: SHA-256 of a file -> its position in `canvases`.
+    """
+
+    canvases: np.ndarray
+    row_of: dict[str, int]
+
+    def rows(self, sha256: Iterable[str]) -> np.ndarray:
+        """int64 `[N]`: positions of these files in `canvases`."""
+        return np.array([self.row_of[digest] for digest in sha256], dtype=np.int64)
+
+    def of(self, table: pd.DataFrame) -> CanvasView:
+        """The canvases of some manifest rows, in their order, without a copy of all of them."""
+        return CanvasView(self.canvases, self.rows(table["sha256"]))
+
+
+@dataclass(frozen=True)
+class CanvasView:
+    """Chosen canvases in a chosen order; copies only what is asked for.
+
+    Args:
+        canvases: uint8 `[M, S, S]`.
+        rows: int64 `[N]`.
+    """
+
+    canvases: np.ndarray
+    rows: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, positions) -> np.ndarray:
+        """uint8 `[..., S, S]` for a position, a slice or an array of positions."""
+        return np.asarray(self.canvases[self.rows[positions]])
+
+
+def cache_key(sha256: Iterable[str], preprocessing: Preprocessing) -> str:
+    """Changes with the content of the images and with every option that changes a canvas."""
+    about = {"reader": READER, "canvas": preprocessing.canvas, "images": sorted(set(sha256))}
+    return hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()[:24]
+
+
+class CanvasWriter:
+    """Fills a cache in a folder of its own and renames it into place: never half-written, safe for two processes.
+
+    Args:
+        folder: where caches lie.
+        count: canvases to make room for.
+        preprocessing: what they are made with.
+    """
+
+    def __init__(self, folder: Path, count: int, preprocessing: Preprocessing) -> None:
+        self.folder, self.preprocessing = folder, preprocessing
+        self.partial = folder / f".partial-{os.getpid()}-{os.urandom(4).hex()}"
+        self.partial.mkdir(parents=True)
+        side = preprocessing.image_size
+        self.canvases = np.lib.format.open_memmap(
+            self.partial / "canvases.npy", mode="w+", dtype=np.uint8, shape=(count, side, side)
+        )
+
+    def __enter__(self) -> CanvasWriter:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        shutil.rmtree(self.partial, ignore_errors=True)
+
+    def finish(self, sha256: Sequence[str | None], wanted: Iterable[str]) -> CanvasCache:
+        """Puts the cache into its place.
+
+        Args:
+            sha256: for each canvas the file that it was made from, None where there is none.
+            wanted: the files of the manifest, which the cache is named after.
+        """
+        row_of = {digest: row for row, digest in enumerate(sha256) if digest is not None}
+        self.canvases.flush()
+        (self.partial / "index.json").write_text(json.dumps(row_of))
+        place = self.folder / cache_key(wanted, self.preprocessing)
+        try:
+            self.partial.rename(place)
+        except OSError:
+            if find_cache(place) is None:  # a damaged one stands in the way
+                shutil.rmtree(place, ignore_errors=True)
+                self.partial.rename(place)
+        cache = find_cache(place)
+        if cache is None:
+            raise DataError(str(place), expected="the cache that was just written", found="a damaged one")
+        return cache
+
+
+def find_cache(place: Path) -> CanvasCache | None:
+    """The cache at a place, None if there is none or it is damaged."""
+    try:
+        canvases = np.load(place / "canvases.npy", mmap_mode="r")
+        row_of = json.loads((place / "index.json").read_text())
+    except (OSError, ValueError, EOFError):
+        return None
+    fits = canvases.dtype == np.uint8 and canvases.ndim == 3 and len(canvases) > max(row_of.values(), default=0)
+    return CanvasCache(canvases, row_of) if fits else None

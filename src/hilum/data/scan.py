@@ -1,0 +1,90 @@
+"""One pass over the files: each is read once, hashed, decoded, described, and put into the cache."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from hilum.data.cache import CanvasWriter
+from hilum.errors import HilumError, ImageRejected
+from hilum.images import Image, read_image
+from hilum.transforms import to_canvas
+from hilum.transforms.preprocessing import shorter_side_needed
+
+Progress = Callable[[int], None]
+
+
+def scan_images(
+    paths: Sequence[Path], writers: Sequence[CanvasWriter] = (), on_progress: Progress | None = None
+) -> pd.DataFrame:
+    """Reads files, in threads.
+
+    Args:
+        paths: the files.
+        writers: caches to fill; canvas i is made from file i.
+        on_progress: called with the number of files done since the last call.
+
+    Returns:
+        One row a file, in order: header facts, `sha256`, `mean` and `contrast` (of the grey levels, in [0, 1]),
+        `warnings` (codes, space-separated), and for a rejected file `code` and `reason` (else None).
+    """
+    side = max((shorter_side_needed(writer.preprocessing) for writer in writers), default=64)
+
+    def scan(position: int) -> dict[str, Any]:
+        return _scan_one(position, paths[position], side, writers)
+
+    rows = []
+    for row in _in_threads(scan, len(paths)):
+        rows.append(row)
+        if on_progress:
+            on_progress(1)
+    return pd.DataFrame(rows)
+
+
+def _scan_one(position: int, path: Path, side: int, writers: Sequence[CanvasWriter]) -> dict[str, Any]:
+    try:
+        image = read_image(path, shorter_side=side)
+        for writer in writers:
+            writer.canvases[position] = to_canvas(image, writer.preprocessing)
+        return describe(image)
+    except ImageRejected as rejection:
+        return {"code": rejection.code, "reason": str(rejection)}
+    except (HilumError, OSError, MemoryError) as error:
+        return {"code": "unreadable", "reason": f"{path.name}: {' '.join(str(error).split())}"}
+
+
+def describe(image: Image) -> dict[str, Any]:
+    """Header facts and two figures of the grey levels, flat, as manifest columns."""
+    full = float(np.iinfo(image.pixels.dtype).max)
+    facts = asdict(image.acquisition)
+    facts["header_patient_id"], facts["header_view"] = facts.pop("patient_id"), facts.pop("view")
+    return {
+        **facts,
+        "sha256": image.sha256,
+        "mean": float(image.pixels.mean()) / full,
+        "contrast": float(image.pixels.std()) / full,
+        "warnings": " ".join(image.warnings),
+        "code": None,
+        "reason": None,
+    }
+
+
+def _in_threads(work: Callable[[int], dict[str, Any]], count: int) -> Iterator[dict[str, Any]]:
+    """Results in order, a bounded number in flight: 100,000 futures at once would cost memory for nothing."""
+    workers = min(16, os.cpu_count() or 1)
+    positions = iter(range(count))
+    with ThreadPoolExecutor(workers) as pool:
+        waiting = [pool.submit(work, position) for position in islice(positions, 32 * workers)]
+        while waiting:
+            done, waiting = waiting[: 8 * workers], waiting[8 * workers :]
+            for future in done:
+                yield future.result()
+            waiting += [pool.submit(work, position) for position in islice(positions, len(done))]

@@ -1,0 +1,217 @@
+"""What lies in a folder, or stands in a manifest file: paths, labels, and splits that are given."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pandas as pd
+
+from hilum.data.label_rules import label_rule
+from hilum.errors import DataError
+from hilum.images import find_images
+
+SPLIT_FOLDERS = {
+    "train": "train",
+    "training": "train",
+    "val": "val",
+    "valid": "val",
+    "validation": "val",
+    "dev": "val",
+    "test": "test",
+    "testing": "test",
+}
+LAYOUT = "Give a folder with one sub-folder a class, train/ and test/ folders of those, or a CSV with `path,label`."
+
+
+@dataclass(frozen=True)
+class Listing:
+    """Files with what is known of them before they are opened.
+
+    Args:
+        table: `image_path` (relative to `root`, `/`), `label`, `split` (None = not given), `source`, `view`, and
+            `patient_id` where a manifest file gives one.
+        root: the folder that `image_path` is relative to.
+        unlabelled: files that the label rule says nothing of.
+        warnings: sentences.
+    """
+
+    table: pd.DataFrame
+    root: Path
+    unlabelled: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = field(default=())
+
+    def digest(self) -> str:
+        """Changes when a file is added, removed, replaced or touched, or a label or split changes."""
+        lines = []
+        for row in self.table.itertuples(index=False):
+            try:
+                stat = (self.root / row.image_path).stat()
+                state = f"{stat.st_size} {stat.st_mtime_ns}"
+            except OSError:
+                state = "gone"
+            lines.append("\t".join([*map(str, row), state]))
+        return hashlib.sha256("\n".join([str(self.root), *lines]).encode()).hexdigest()
+
+
+def list_images(data: Path, labels: str = "folders") -> Listing:
+    """Finds the images of a data root and their labels; opens none of them.
+
+    Args:
+        data: a folder, or a CSV or Parquet manifest.
+        labels: see `label_rule`; a manifest file brings its own labels.
+
+    Raises:
+        DataError: nothing there, or nothing that can be used.
+        UsageError: an impossible `labels`.
+    """
+    rule = label_rule(labels)
+    if not data.exists():
+        raise DataError(
+            str(data), expected="a folder of X-rays or a manifest file", found="nothing there", way_out=_nearby(data)
+        )
+    listing = _list_folder(data, rule) if data.is_dir() else _list_manifest(data)
+    if listing.table.empty:
+        found = f"{len(listing.unlabelled)} images without a label" if listing.unlabelled else "no image files"
+        raise DataError(str(data), expected="labelled X-rays", found=found, way_out=LAYOUT)
+    return _one_spelling(listing)
+
+
+def _nearby(data: Path) -> str:
+    import difflib
+
+    if not data.parent.is_dir():
+        return "Check the path."
+    near = difflib.get_close_matches(data.name, [entry.name for entry in data.parent.iterdir()], n=1)
+    return f"Did you mean {data.parent / near[0]}?" if near else "Check the path."
+
+
+def _list_folder(data: Path, rule) -> Listing:
+    split_folders = {
+        entry.name: SPLIT_FOLDERS[entry.name.casefold()] for entry in data.iterdir() if _is_split_folder(entry)
+    }
+    if "train" not in split_folders.values():
+        split_folders = {}
+    rows, unlabelled = [], []
+    for path in find_images(data):
+        relative = path.relative_to(data).as_posix()
+        top, _, below = relative.partition("/")
+        split = split_folders.get(top)
+        if split_folders and split is None:
+            continue
+        label = rule(below if split else relative)
+        if label is None:
+            unlabelled.append(relative)
+        else:
+            rows.append((relative, label, split, data.name, None))
+    table = pd.DataFrame(rows, columns=["image_path", "label", "split", "source", "view"])
+    return Listing(table, data.resolve(), tuple(unlabelled))
+
+
+def _is_split_folder(entry: Path) -> bool:
+    return entry.name.casefold() in SPLIT_FOLDERS and entry.is_dir()
+
+
+def _list_manifest(path: Path) -> Listing:
+    table = _read_rows(path)
+    missing = [name for name in ("image_path", "label") if name not in table]
+    if missing:
+        wanted = "`path` (or `image_path`)" if missing[0] == "image_path" else "`label`"
+        found = ", ".join(map(str, table.columns[:12])) or "no columns"
+        way_out = "Name the columns so; `patient_id`, `split`, `source` and `view` are read where they stand."
+        if _looks_multi_label(table):
+            wanted, way_out = "one `label` a row", _ONE_LABEL
+            found = "a column of 0 and 1 for each of several findings"
+        raise DataError(str(path), expected=f"a column {wanted}", found=found, way_out=way_out)
+    _refuse_multi_label(path, table)
+    return _tidy_rows(path, table)
+
+
+_ONE_LABEL = "hilum handles one label an image for now: keep one class a row, or leave the other rows out."
+
+
+def _read_rows(path: Path) -> pd.DataFrame:
+    try:
+        if path.suffix.casefold() in (".parquet", ".pq"):
+            table = pd.read_parquet(path)
+        elif path.suffix.casefold() in (".csv", ".tsv", ".txt"):
+            table = pd.read_csv(
+                path, dtype=str, sep="\t" if path.suffix.casefold() == ".tsv" else ",", keep_default_na=False
+            )
+        else:
+            raise DataError(
+                str(path), expected="a folder, or a .csv or .parquet manifest", found=f"a {path.suffix or 'plain'} file"
+            )
+    except (OSError, ValueError, pd.errors.ParserError) as error:
+        raise DataError(str(path), expected="a table with `path,label`", found=str(error), way_out=LAYOUT) from None
+    table.columns = [str(name).strip().casefold() for name in table.columns]
+    return table.rename(columns={"path": "image_path"}) if "image_path" not in table else table
+
+
+def _looks_multi_label(table: pd.DataFrame) -> bool:
+    flags = [
+        name
+        for name in table.columns
+        if set(table[name].astype(str).str.strip()) <= {"0", "1", "0.0", "1.0", "-1.0", ""}
+    ]
+    return len(flags) >= 2
+
+
+def _refuse_multi_label(path: Path, table: pd.DataFrame) -> None:
+    several = table["label"].astype(str).str.contains(r"[|;]", regex=True)
+    if several.any():
+        row = int(several.to_numpy().argmax())
+        found = f"{int(several.sum())} rows with several, such as row {row + 2}: {table['label'].iloc[row]}"
+        raise DataError(str(path), expected="one label an image", found=found, way_out=_ONE_LABEL)
+
+
+def _tidy_rows(path: Path, table: pd.DataFrame) -> Listing:
+    for name in ("patient_id", "split", "source", "view"):
+        if name not in table:
+            table[name] = None
+    for name in ("image_path", "label", "patient_id", "split", "source", "view"):
+        text = table[name].astype("string").str.strip()
+        table[name] = text.astype(object).where(text.notna() & (text != ""), None)
+    table["split"] = [_split_name(path, split) for split in table["split"]]
+    table["source"] = table["source"].where(table["source"].notna(), path.parent.name)
+    labelled = table["label"].notna() & table["image_path"].notna()
+    unlabelled = tuple(table.loc[~labelled, "image_path"].dropna())
+    columns = ["image_path", "label", "split", "source", "view", "patient_id"]
+    table, warnings = _without_repeats(table.loc[labelled, columns].reset_index(drop=True))
+    return Listing(table, path.parent.resolve(), unlabelled, warnings)
+
+
+def _split_name(path: Path, split: str | None) -> str | None:
+    if split is None:
+        return None
+    try:
+        return SPLIT_FOLDERS[split.casefold()]
+    except KeyError:
+        raise DataError(str(path), expected="`train`, `val` or `test` in the column `split`", found=split) from None
+
+
+def _without_repeats(table: pd.DataFrame) -> tuple[pd.DataFrame, tuple[str, ...]]:
+    repeated = table["image_path"].duplicated(keep=False)
+    if not repeated.any():
+        return table, ()
+    labels = table[repeated].groupby("image_path")["label"].nunique()
+    if (labels > 1).any():
+        name = labels[labels > 1].index[0]
+        raise DataError(
+            name, expected="one row an image", found="rows with different labels", way_out="Correct the manifest."
+        )
+    kept = table.drop_duplicates("image_path").reset_index(drop=True)
+    return kept, (
+        f"{len(table) - len(kept)} rows of the manifest name an image that an earlier row names; they were left out.",
+    )
+
+
+def _one_spelling(listing: Listing) -> Listing:
+    """`Normal` in one folder and `NORMAL` in another are one class, spelt as it is most often."""
+    table = listing.table
+    spelling: dict[str, str] = {}
+    for name in table["label"].value_counts().index:
+        spelling.setdefault(name.strip().casefold(), name.strip())
+    table = table.assign(label=[spelling[name.strip().casefold()] for name in table["label"]])
+    return Listing(table, listing.root, listing.unlabelled, listing.warnings)
