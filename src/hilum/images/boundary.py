@@ -1,0 +1,52 @@
+"""The boundary to other people's decoders: whatever they raise on hostile bytes leaves here as ImageRejected."""
+
+from __future__ import annotations
+
+import re
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from hilum.errors import ImageRejected
+from hilum.images.codes import rejection
+
+_LIBRARIES = r"(PIL|pydicom)\."
+_TRUNCATED = re.compile(r"truncat|premature|unexpected end|end of file|incomplete", re.IGNORECASE)
+
+
+@contextmanager
+def typed_errors(name: str) -> Iterator[None]:
+    """Turns every exception into an ImageRejected that names the file.
+
+    Pillow, pydicom, its codecs and OpenCV raise a dozen families between them (OSError, SyntaxError, struct.error,
+    KeyError, RecursionError, cv2.error, ...). Their texts may quote the file, and with it a patient, so only the class
+    is repeated, and the original is not chained.
+
+    Raises:
+        ImageRejected: `out-of-memory`, `truncated`, `unsupported` or `corrupt`.
+    """
+    try:
+        yield
+    except ImageRejected:
+        raise
+    except MemoryError:
+        raise rejection("out-of-memory", name) from None
+    except Exception as error:
+        raise rejection(_code(error), name, f"{type(error).__name__} in the decoder") from None
+
+
+def _code(error: Exception) -> str:
+    if isinstance(error, EOFError) or _TRUNCATED.search(str(error)):
+        return "truncated"
+    return "unsupported" if isinstance(error, NotImplementedError) else "corrupt"
+
+
+def silence_libraries() -> None:
+    """Keeps the UserWarnings of Pillow and pydicom off the terminal, for good.
+
+    They repeat tag values, and what matters in them is returned as codes. `warnings.catch_warnings` is no way to do it
+    because it is not safe with threads; a filter that is already there is left alone for the same reason.
+    """
+    wanted = ("ignore", None, UserWarning, re.compile(_LIBRARIES), 0)
+    if wanted not in warnings.filters:
+        warnings.filterwarnings("ignore", category=UserWarning, module=_LIBRARIES)

@@ -1,0 +1,152 @@
+"""DICOM through pydicom and permissive codecs."""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from io import BytesIO
+from typing import Any
+
+import numpy as np
+from pydicom import Dataset, FileDataset, dcmread
+from pydicom.pixels import apply_color_lut, get_decoder
+from pydicom.uid import UID, DeflatedExplicitVRLittleEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
+
+from hilum.images.boundary import silence_libraries
+from hilum.images.codes import rejection
+from hilum.images.colour import check_colour, to_grey
+from hilum.images.dicom_tags import facts_of, number_of, text_of
+from hilum.images.image import Acquisition, Image
+from hilum.images.request import Request
+from hilum.images.voi import display_values
+
+_PIXELS = ("PixelData", "FloatPixelData", "DoubleFloatPixelData")
+_GREY = ("MONOCHROME1", "MONOCHROME2")
+
+
+def decode_dicom(data: bytes, request: Request) -> Image:
+    """One DICOM file, with or without a preamble -> one grey image.
+
+    Raises:
+        ImageRejected: see `codes.REJECTIONS`; whatever pydicom and its codecs raise for broken data.
+    """
+    silence_libraries()
+    _check_inflated(data, request)
+    dataset = dcmread(BytesIO(data), force=True)
+    warnings = _completed(dataset, request)
+    height, width = _whole(dataset, "Rows"), _whole(dataset, "Columns")
+    request.check_size(height, width)
+    frame = _frame_number(dataset, request)
+    stored = _decoded(dataset, frame, request)
+    pixels, more = _grey(stored, dataset, request)
+    return Image(pixels, _acquisition(dataset, pixels, len(data)), (*warnings, *more))
+
+
+def _completed(dataset: FileDataset, request: Request) -> list[str]:
+    """Fills in what files without a preamble, or old ones, leave out; returns warnings.
+
+    Raises:
+        ImageRejected: `no-pixels`.
+    """
+    if not any(keyword in dataset for keyword in _PIXELS):
+        raise rejection("no-pixels", request.name, "no pixel data")
+    if "TransferSyntaxUID" not in dataset.file_meta:
+        is_implicit, _is_little = dataset.original_encoding
+        dataset.file_meta.TransferSyntaxUID = ImplicitVRLittleEndian if is_implicit else ExplicitVRLittleEndian
+    if text_of(dataset, "PhotometricInterpretation") is None and _whole(dataset, "SamplesPerPixel", 1) == 1:
+        dataset.PhotometricInterpretation = "MONOCHROME2"
+        return ["photometric-guessed"]
+    return []
+
+
+def _whole(dataset: Dataset, keyword: str, default: int = 0) -> int:
+    """The element as a whole number; absent, broken and not finite become the default."""
+    value = number_of(dataset, keyword)
+    return int(value) if value is not None and np.isfinite(value) else default
+
+
+def _frame_number(dataset: Dataset, request: Request) -> int:
+    count = max(1, _whole(dataset, "NumberOfFrames", 1))
+    if request.frame is None and count > 1:
+        raise rejection("multi-frame", request.name, f"{count} frames")
+    if not 0 <= (request.frame or 0) < count:
+        raise rejection("no-such-frame", request.name, f"frame {request.frame} of {count}")
+    return request.frame or 0
+
+
+def _decoded(dataset: FileDataset, frame: int, request: Request) -> np.ndarray:
+    """The stored values of one frame: `[H, W]`, or `[H, W, 3]` as RGB where they are colour."""
+    syntax = UID(dataset.file_meta.TransferSyntaxUID)
+    try:
+        decoder = get_decoder(syntax)
+    except NotImplementedError:
+        raise rejection("unsupported", request.name, f"transfer syntax {_known(syntax)}") from None
+    if not decoder.is_available:
+        raise rejection("missing-codec", request.name, _known(syntax))
+    _check_length(dataset, syntax, request)
+    array, _description = decoder.as_array(dataset, index=frame)
+    if array.size == 0:
+        raise rejection("corrupt", request.name, "an empty frame")
+    return array
+
+
+def _known(syntax: UID) -> str:
+    """The name of a transfer syntax, or its number; never free text."""
+    return syntax.name if syntax.is_transfer_syntax else "that is unknown"
+
+
+def _check_length(dataset: Dataset, syntax: UID, request: Request) -> None:
+    """Refuses uncompressed pixel data that are shorter than the header asks for."""
+    if syntax.is_encapsulated or "PixelData" not in dataset:
+        return
+    factors = [_whole(dataset, keyword) for keyword in ("Rows", "Columns", "BitsAllocated")]
+    samples, frames = _whole(dataset, "SamplesPerPixel", 1), max(1, _whole(dataset, "NumberOfFrames", 1))
+    bits = int(np.prod([*factors, samples, frames], dtype=object))
+    if text_of(dataset, "PhotometricInterpretation") == "YBR_FULL_422":
+        bits = bits * 2 // 3
+    if 8 * len(dataset.PixelData) < bits:
+        raise rejection("truncated", request.name, f"{len(dataset.PixelData)} of {-(-bits // 8)} bytes of pixels")
+
+
+def _grey(stored: np.ndarray, dataset: Dataset, request: Request) -> tuple[np.ndarray, list[str]]:
+    photometric = text_of(dataset, "PhotometricInterpretation")
+    if photometric == "PALETTE COLOR":
+        stored = apply_color_lut(stored, dataset)
+    if stored.ndim == 2 and photometric in _GREY:
+        return display_values(stored, dataset)
+    if stored.ndim != 3 or stored.shape[2] != 3:
+        raise rejection("unsupported", request.name, f"pixels of shape {stored.shape}")
+    rgb = stored if stored.dtype in (np.uint8, np.uint16) else stored.astype(np.uint16)
+    return to_grey(rgb), check_colour(rgb, request.name)
+
+
+def _acquisition(dataset: FileDataset, pixels: np.ndarray, file_bytes: int) -> Acquisition:
+    facts: dict[str, Any] = facts_of(dataset)
+    return Acquisition(
+        format="DICOM",
+        height=pixels.shape[0],
+        width=pixels.shape[1],
+        mode=text_of(dataset, "PhotometricInterpretation") or "",
+        bits=_whole(dataset, "BitsStored") or _whole(dataset, "BitsAllocated"),
+        file_bytes=file_bytes,
+        **facts,
+    )
+
+
+def _check_inflated(data: bytes, request: Request) -> None:
+    """Inflates a deflated data set up to the limit only: 778 KB can ask for 1.6 GB, and pydicom would obey."""
+    if str(DeflatedExplicitVRLittleEndian).encode() not in data[:2048]:
+        return
+    limit = request.limits.inflated_bytes
+    if len(zlib.decompressobj(-zlib.MAX_WBITS).decompress(data[_end_of_meta(data) :], limit + 1)) > limit:
+        raise rejection("too-large", request.name, f"more than {limit / 1e6:.0f} MB once inflated")
+
+
+def _end_of_meta(data: bytes) -> int:
+    """Where group 2, which is never deflated, ends (PS3.10 section 7.1: explicit VR, little endian)."""
+    position = 132 if data[128:132] == b"DICM" else 0
+    while data[position : position + 2] == b"\x02\0":
+        is_long = data[position + 4 : position + 6] in (b"OB", b"OW", b"SQ", b"UN", b"UT")
+        at, form, size = (position + 8, "<I", 12) if is_long else (position + 6, "<H", 8)
+        position += size + struct.unpack_from(form, data, at)[0]
+    return position

@@ -1,0 +1,43 @@
+"""How much a single file may ask for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from hilum.images.codes import rejection
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Bounds that are checked before anything large is allocated.
+
+    Args:
+        file_bytes: largest file.
+        pixels: largest picture, height x width, as its header states it.
+        inflated_bytes: largest content of a deflated DICOM file.
+        smallest_side: shortest side of a picture in pixels.
+        jpeg_scans: most scans in a progressive JPEG, each of which costs a pass over the whole picture.
+    """
+
+    file_bytes: int = 64_000_000
+    pixels: int = 64_000_000
+    inflated_bytes: int = 256_000_000
+    smallest_side: int = 32
+    jpeg_scans: int = 100
+
+    def check_bytes(self, count: int, name: str) -> None:
+        """Raises ImageRejected `empty` or `too-large`."""
+        if count == 0:
+            raise rejection("empty", name, "0 bytes")
+        if count > self.file_bytes:
+            raise rejection("too-large", name, f"{count / 1e6:.0f} MB, limit {self.file_bytes / 1e6:.0f} MB")
+
+    def check_size(self, height: int, width: int, name: str) -> None:
+        """Raises ImageRejected `corrupt`, `too-many-pixels` or `too-small` for the size that a header states."""
+        if height <= 0 or width <= 0:
+            raise rejection("corrupt", name, f"a size of {width} x {height} pixels")
+        if height * width > self.pixels:
+            limit = f"limit {self.pixels / 1e6:.0f} megapixels"
+            raise rejection("too-many-pixels", name, f"{width} x {height} pixels, {limit}")
+        if min(height, width) < self.smallest_side:
+            raise rejection("too-small", name, f"{width} x {height} pixels")

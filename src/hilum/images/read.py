@@ -1,0 +1,74 @@
+"""`read_image`, the only decoder in the project."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+from hilum.images.boundary import typed_errors
+from hilum.images.codes import rejection
+from hilum.images.image import Image
+from hilum.images.limits import Limits
+from hilum.images.request import Request
+from hilum.images.sniff import PICTURES, READABLE, sniff
+from hilum.images.source import bytes_of, name_of
+from hilum.images.tones import is_blank
+
+_DEFAULT_LIMITS = Limits()
+
+
+def read_image(
+    source: Path | bytes,
+    *,
+    shorter_side: int | None = None,
+    frame: int | None = None,
+    limits: Limits = _DEFAULT_LIMITS,
+    name: str = "",
+) -> Image:
+    """Reads any supported file as one grey picture, lungs dark, with what its header says.
+
+    The content decides what a file is, not its name. The bytes are read once. Safe to call from many threads; the
+    decoding itself runs without the interpreter lock.
+
+    Args:
+        source: a file, or its bytes.
+        shorter_side: the picture may come back reduced (JPEG: 1/2, 1/4 or 1/8) while its shorter side stays at least
+            this, pixels; `acquisition.height` and `width` are always the stored ones.
+        frame: which frame or page of a file that has several, counted from 0.
+        limits: what a single file may ask for.
+        name: what messages call the file; by default its path.
+
+    Returns:
+        Pixels uint8, or uint16 where the file has more than 8 bits, with warning codes of `codes.WARNINGS`.
+
+    Raises:
+        ImageRejected: with a code of `codes.REJECTIONS`, and nothing else whatever the file holds.
+    """
+    if not isinstance(source, bytes):
+        source = Path(source)
+    name = name_of(source, name)
+    with typed_errors(name):
+        data = bytes_of(source, limits, name)
+        image = _decoder(sniff(data), name)(data, Request(name, shorter_side, frame, limits))
+        warnings = (*image.warnings, "blank") if is_blank(image.pixels) else image.warnings
+        return replace(image, warnings=warnings, sha256=hashlib.sha256(data).hexdigest())
+
+
+def _decoder(kind: str, name: str) -> Callable[[bytes, Request], Image]:
+    """The decoder of a kind; its libraries are imported when the first file of the kind is met."""
+    if kind == "JPEG":
+        from hilum.images.jpeg import decode_jpeg
+
+        return decode_jpeg
+    if kind == "DICOM":
+        from hilum.images.dicom import decode_dicom
+
+        return decode_dicom
+    if kind in READABLE:
+        from hilum.images.raster import decode_raster
+
+        return partial(decode_raster, kind)
+    raise rejection("unsupported" if kind in PICTURES else "not-an-image", name, kind)
