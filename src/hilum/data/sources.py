@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pandas as pd
@@ -60,7 +60,8 @@ def list_images(data: Path, labels: str = "folders") -> Listing:
 
     Args:
         data: a folder, or a CSV or Parquet manifest.
-        labels: see `label_rule`; a manifest file brings its own labels.
+        labels: see `label_rule`; a manifest file brings its own labels, and so does a `manifest.csv` or
+            `manifest.parquet` that lies in the folder, unless another rule than `folders` is asked for.
 
     Raises:
         DataError: nothing there, or nothing that can be used.
@@ -71,11 +72,32 @@ def list_images(data: Path, labels: str = "folders") -> Listing:
         raise DataError(
             str(data), expected="a folder of X-rays or a manifest file", found="nothing there", way_out=_nearby(data)
         )
-    listing = _list_folder(data, rule) if data.is_dir() else _list_manifest(data)
+    inside = _manifest_inside(data) if labels == "folders" else None
+    if inside is not None:
+        listing = _list_manifest_inside(inside)
+    else:
+        listing = _list_folder(data, rule) if data.is_dir() else _list_manifest(data)
     if listing.table.empty:
         found = f"{len(listing.unlabelled)} images without a label" if listing.unlabelled else "no image files"
         raise DataError(str(data), expected="labelled X-rays", found=found, way_out=LAYOUT)
     return _one_spelling(listing)
+
+
+def _manifest_inside(data: Path) -> Path | None:
+    """A manifest that lies in the folder: it knows more (patients, splits) than folder names do."""
+    for name in ("manifest.csv", "manifest.parquet"):
+        if data.is_dir() and (data / name).is_file() and {"image_path", "label"} <= set(_read_rows(data / name)):
+            return data / name
+    return None
+
+
+def _list_manifest_inside(path: Path) -> Listing:
+    listing = _list_manifest(path)
+    named = set(listing.table["image_path"]) | set(listing.unlabelled)
+    others = sum(each.relative_to(path.parent).as_posix() not in named for each in find_images(path.parent))
+    warning = f"Labels and patients were taken from {path.name} in the folder"
+    warning += f"; {others} images that it does not name were left out." if others else "."
+    return replace(listing, warnings=(*listing.warnings, warning))
 
 
 def _nearby(data: Path) -> str:

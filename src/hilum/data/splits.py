@@ -128,28 +128,35 @@ def _test_rows(
         if absent:
             raise DataError(f"class {absent[0]}", expected="training images", found="images in the test split only")
         return is_test, "The test split is the one that came with the data."
-    is_test = draw_groups(rows["label"].to_numpy(), groups, fraction, seed)
+    kept = np.isin(groups, groups[_honoured_val(given)])
+    is_test = np.zeros(len(rows), bool)
+    is_test[~kept] = draw_groups(rows["label"].to_numpy()[~kept], groups[~kept], fraction, seed)
     return is_test, f"The data came without a test split: {fraction:.0%} of the images were drawn, patient by patient."
 
 
 def _val_rows(
     rows: pd.DataFrame, given: pd.Series, groups: np.ndarray, pool: np.ndarray, fraction: float, seed: int
 ) -> tuple[np.ndarray, str, list[str]]:
-    is_val = (given == "val").to_numpy() & pool
+    is_val = _honoured_val(given) & pool
     warnings = []
-    if is_val.sum() >= LEAST_VAL:
+    if is_val.any():
         warnings = _shared_with_val(groups, pool, is_val)
         is_val = np.isin(groups, groups[is_val]) & pool
         return is_val, "The validation split is the one that came with the data.", warnings
-    if is_val.any():
+    if (given == "val").any():
         warnings.append(
-            f"The validation split that came with the data has only {is_val.sum()} images, too few to choose "
+            f"The validation split that came with the data has only {(given == 'val').sum()} images, too few to choose "
             "anything by; it was merged into training and redrawn."
         )
     labels, members = rows["label"].to_numpy()[pool], groups[pool]
     drawn = np.zeros(len(rows), bool)
     drawn[np.flatnonzero(pool)] = draw_groups(labels, members, fraction, seed + 1)
     return drawn, f"Validation is {fraction:.0%} of the rest, drawn patient by patient within each class.", warnings
+
+
+def _honoured_val(given: pd.Series) -> np.ndarray:
+    is_val = (given == "val").to_numpy()
+    return is_val if is_val.sum() >= LEAST_VAL else np.zeros(len(given), bool)
 
 
 def _shared_with_val(groups: np.ndarray, pool: np.ndarray, is_val: np.ndarray) -> list[str]:

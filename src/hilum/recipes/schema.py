@@ -118,6 +118,7 @@ class Recipe:
         batch_size: images a step.
         precision: `auto` (bfloat16 where it is measured to pay), `32`, `bf16`.
         overfit_check: first see whether the network can memorise 16 images.
+        time_share: part of a study's time budget, in relation to the other recipes'.
     """
 
     name: str
@@ -134,3 +135,4 @@ class Recipe:
     batch_size: int = 32
     precision: Literal["auto", "32", "bf16"] = "auto"
     overfit_check: bool = True
+    time_share: float = 1.0

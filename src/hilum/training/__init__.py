@@ -1,1 +1,4 @@
-"""Manifest and model -> run."""
+"""Manifest and model -> run.
+
+Heavy: importing `hilum.training.fit` imports torch and lightning.
+"""

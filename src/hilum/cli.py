@@ -1,5 +1,0 @@
-"""The command line."""
-
-
-def main() -> None:
-    """The entry point of the command `hilum`."""

@@ -1,0 +1,182 @@
+"""The commands: typed signatures that tyro reads; what they need is imported inside."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from pathlib import Path
+from typing import Annotated, Literal
+
+import tyro
+
+from hilum.cli.types import Device, Duration, Folder, Names, Pattern, names_of, seconds_of
+
+Positional = tyro.conf.Positional
+
+
+def study(
+    data: Annotated[Positional[Path | None], tyro.conf.arg(metavar="DATA")] = None,
+    /,
+    *,
+    labels: str = "folders",
+    recipes: Names = "",
+    out: Folder = None,
+    time_budget: Duration = "",
+    quick: bool = False,
+    strict: bool = False,
+    weights_dir: Folder = None,
+    patient_pattern: Pattern = None,
+    val_fraction: float = 0.2,
+    test_fraction: float = 0.2,
+    log: Names = "",
+    device: Device = "auto",
+    seed: int = 0,
+    json: bool = False,
+) -> int:
+    """Audit, split, train, evaluate and report: the main job.
+
+    Example: hilum study chest_xray --labels kermany3 --weights-dir weights
+
+    Args:
+        data: a folder of class folders, of train/ and test/ folders of those, or a CSV or Parquet manifest;
+            left out, hilum draws its own X-rays.
+        labels: folders, kermany3, or a regular expression with a group named label.
+        recipes: what to train, see hilum recipes; what suits the data and the machine when left out.
+        out: the study's folder; runs/NAME when left out.
+        time_budget: 90s, 14m or 1.5h; left out, 13.5m without a GPU and no limit with one.
+        quick: small and short, to see whether everything works.
+        strict: exit 5 when a figure cannot be trusted.
+        weights_dir: a folder of pre-trained weights, one folder a model (also HILUM_WEIGHTS).
+        patient_pattern: regular expression on the path; its groups make the patient key.
+        val_fraction: share of the training images that validates.
+        test_fraction: share of all images that tests, where no test split is given.
+        log: also log to tensorboard, mlflow or wandb.
+        device: where to compute.
+        seed: of everything that is drawn.
+        json: print one JSON document.
+    """
+    from hilum.cli.studying import run_study_command
+    from hilum.workflow.options import Options
+
+    options = Options(
+        labels=labels,
+        recipes=names_of(recipes) or None,
+        out=out,
+        time_budget=seconds_of(time_budget) if time_budget else None,
+        quick=quick,
+        weights_dir=weights_dir,
+        device=device,
+        seed=seed,
+        patient_pattern=patient_pattern,
+        val_fraction=val_fraction,
+        test_fraction=test_fraction,
+        command=shlex.join(["hilum", *sys.argv[1:]]),
+    )
+    return run_study_command(data, options, log=names_of(log), strict=strict, as_json=json)
+
+
+def draw(
+    out: Positional[Path],
+    /,
+    *,
+    images: int = 600,
+    size: int = 224,
+    format: Literal["jpeg", "png", "dicom"] = "jpeg",
+    classes: Names = "normal,bacterial,viral",
+    layout: Literal["splits", "folders"] = "splits",
+    difficulty: float = 0.5,
+    independent: bool = False,
+    fault: Annotated[str, tyro.conf.arg(metavar="NAME=STRENGTH,...")] = "",
+    seed: int = 0,
+    json: bool = False,
+) -> int:
+    """Write a drawn data set with known truth.
+
+    Example: hilum draw drawn --images 600 --fault marker=0.8,duplicates=0.1
+
+    Args:
+        out: a new folder.
+        images: how many.
+        size: side in pixels.
+        format: of the files.
+        classes: normal, bacterial, viral, covid.
+        layout: splits writes train/ and test/ of class folders, folders only class folders.
+        difficulty: 0 is easy, 1 hard.
+        independent: draw every picture independently of its class.
+        fault: what to plant, with a strength in [0, 1], such as marker=0.8.
+        seed: of everything that is drawn.
+        json: print one JSON document.
+    """
+    from hilum.cli.drawing import run_draw_command
+
+    return run_draw_command(
+        out,
+        images=images,
+        size=size,
+        file_format=format,
+        classes=names_of(classes),
+        layout=layout,
+        difficulty=difficulty,
+        independent=independent,
+        faults=names_of(fault),
+        seed=seed,
+        as_json=json,
+    )
+
+
+def report(study: Positional[Path], /) -> int:
+    """Write the page of a study again, from its folder.
+
+    Example: hilum report runs/chest_xray
+
+    Args:
+        study: the study's folder.
+    """
+    from hilum.cli.terminal import print_line
+    from hilum.report import write_report
+
+    print_line(str(write_report(study)))
+    return 0
+
+
+def recipes(
+    name: Annotated[Positional[str | None], tyro.conf.arg(metavar="NAME")] = None, /, *, json: bool = False
+) -> int:
+    """List the recipes, or print one.
+
+    Example: hilum recipes finetuned
+
+    Args:
+        name: print this one in full.
+        json: print one JSON document.
+    """
+    from hilum.cli.listing import list_recipes
+
+    return list_recipes(name, as_json=json)
+
+
+def models(*, json: bool = False) -> int:
+    """List the networks that recipes can name.
+
+    Example: hilum models
+
+    Args:
+        json: print one JSON document.
+    """
+    from hilum.cli.listing import list_networks
+
+    return list_networks(as_json=json)
+
+
+def doctor(*, weights_dir: Folder = None, json: bool = False) -> int:
+    """Versions, devices, where weights are found, what is missing and how to get it.
+
+    Example: hilum doctor
+
+    Args:
+        weights_dir: a folder of pre-trained weights to look into as well.
+        json: print one JSON document.
+    """
+    from hilum.cli.listing import run_doctor
+
+    return run_doctor(weights_dir, as_json=json)

@@ -1,0 +1,101 @@
+"""`hilum recipes`, `hilum models`, `hilum doctor`: what there is."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from importlib import util
+from pathlib import Path
+from typing import Any
+
+from hilum.cli.terminal import print_json, print_line, render_table
+
+EXTRAS = {
+    "gdcm": ("JPEG, JPEG-LS and JPEG 2000 inside DICOM", "pip install 'hilum[dicom]'"),
+    "jpeg_ls": ("JPEG-LS inside DICOM", "pip install 'hilum[dicom]'"),
+    "openjpeg": ("JPEG 2000 inside DICOM", "pip install 'hilum[dicom]'"),
+    "tensorboard": ("--log tensorboard", "pip install 'hilum[tensorboard]'"),
+    "mlflow": ("--log mlflow", "pip install 'hilum[mlflow]'"),
+    "wandb": ("--log wandb", "pip install 'hilum[wandb]'"),
+}
+
+
+def list_recipes(name: str | None, *, as_json: bool) -> int:
+    """All recipes, or one in full."""
+    from hilum.recipes.convert import to_json
+    from hilum.recipes.registry import RECIPES
+    from hilum.workflow.plan import named
+
+    if name is not None or as_json:
+        chosen = named([name]) if name else list(RECIPES.values())
+        documents = [to_json(recipe) for recipe in chosen]
+        print_json(documents[0] if name else documents)
+        return 0
+    rows = [(r.name, r.model.name, r.model.weights, r.description) for r in RECIPES.values()]
+    widths = [max(len(row[column]) for row in rows) for column in range(3)]
+    for row in rows:
+        print_line("  ".join(cell.ljust(width) for cell, width in zip(row[:3], widths, strict=True)) + "  " + row[3])
+    return 0
+
+
+def list_networks(*, as_json: bool) -> int:
+    """Our own networks; any timm model goes by its name."""
+    from hilum.models import list_models
+
+    entries = list_models()
+    if as_json:
+        print_json(entries)
+        return 0
+    print_line(render_table([(e["name"], e["family"], e["description"]) for e in entries], ("name", "family", "what")))
+    print_line("\nAny other model of timm goes by the name that timm gives it.")
+    return 0
+
+
+def run_doctor(weights_dir: Path | None, *, as_json: bool) -> int:
+    """What this machine has."""
+    facts = _facts(weights_dir)
+    if as_json:
+        print_json(facts)
+        return 0
+    for heading, entries in facts.items():
+        print_line(heading)
+        for key, value in entries.items():
+            print_line(f"  {key:<26}{value}")
+    return 0
+
+
+def _facts(weights_dir: Path | None) -> dict[str, dict[str, Any]]:
+    import torch
+
+    from hilum.models import find_local_weights
+    from hilum.workflow.record import machine, versions
+
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30 if hasattr(os, "sysconf") else None
+    free = shutil.disk_usage(Path.cwd()).free / 2**30
+    gpus = (
+        [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())] if torch.cuda.is_available() else []
+    )
+    weights = find_local_weights(weights_dir)
+    searched = [str(place) for place in (weights_dir, os.environ.get("HILUM_WEIGHTS")) if place]
+    return {
+        "machine": {
+            "processor": machine(),
+            "cores": os.cpu_count(),
+            "memory": f"{memory:.1f} GiB" if memory else "unknown",
+            "free disk here": f"{free:.0f} GiB",
+            "GPUs": ", ".join(gpus) or "none",
+        },
+        "versions": dict(versions()),
+        "weights on this machine": {
+            "found": ", ".join(weights) or "none; give a folder with --weights-dir or HILUM_WEIGHTS",
+            "looked in": ", ".join(searched) or "HILUM_WEIGHTS is not set, no --weights-dir given",
+        },
+        "extras": {module: _extra(module) for module in EXTRAS},
+    }
+
+
+def _extra(module: str) -> str:
+    purpose, command = EXTRAS[module]
+    if util.find_spec(module) is not None:
+        return f"there ({purpose})"
+    return f"missing ({purpose}): {command}"

@@ -1,0 +1,105 @@
+"""`hilum study`: call the workflow and print what came of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hilum.cli.terminal import Terminal, print_json, print_line, render_table
+from hilum.errors import CheckFailed, UsageError
+from hilum.workflow.options import Options
+
+if TYPE_CHECKING:
+    from hilum.workflow.study import Study
+
+REJECTED = 3
+
+
+def run_study_command(data: Path | None, options: Options, *, log: Sequence[str], strict: bool, as_json: bool) -> int:
+    """Runs a study; returns the exit code."""
+    from hilum.workflow.study import run_study
+
+    options = replace(options, loggers=_loggers(log, options))
+    result = run_study(data, options, Terminal(quiet=as_json))
+    if as_json:
+        print_json(_document(result))
+    else:
+        _print(result)
+    if strict:
+        _check(result)
+    return REJECTED if result.rejected else 0
+
+
+def _check(result: Study) -> None:
+    verdicts = list(result.test.verdicts) if result.test else []
+    errors = [verdict.sentence for verdict in verdicts if verdict.severity == "error"]
+    if result.test is None or errors:
+        found = errors[0] if errors else "no usable run"
+        raise CheckFailed("--strict", expected="figures that can be trusted", found=found)
+
+
+def _print(result: Study) -> None:
+    print_line()
+    print_line(_leaderboard(result))
+    print_line()
+    print_line(result.headline)
+    print_line(str(result.report))
+
+
+def _leaderboard(result: Study) -> str:
+    rows = []
+    for row in result.leaderboard.to_dict("records"):
+        mark = "*" if row["chosen"] else " "
+        figures = [_interval(row, name) for name in ("val_accuracy", "val_auroc")]
+        rows.append((f"{mark} {row['run']}", str(row["status"]), *figures))
+    return render_table(rows, ("  run", "status", "validation accuracy", "validation AUROC"))
+
+
+def _interval(row: dict[str, Any], name: str) -> str:
+    value = row[name]
+    if value is None or value != value:
+        return "-"
+    return f"{value:.3f} [{row[f'{name}_low']:.3f}, {row[f'{name}_high']:.3f}]"
+
+
+def _document(result: Study) -> dict[str, Any]:
+    test = result.test.to_json() if result.test else None
+    leaderboard = result.leaderboard.astype(object).where(result.leaderboard.notna(), None)
+    return {
+        "study": str(result.study_dir),
+        "report": str(result.report),
+        "headline": result.headline,
+        "chosen_run": result.chosen_run,
+        "rejected": result.rejected,
+        "leaderboard": leaderboard.to_dict("records"),
+        "test": test,
+    }
+
+
+LOGGERS = ("tensorboard", "mlflow", "wandb")
+
+
+def _loggers(names: Sequence[str], options: Options) -> list[Any]:
+    unknown = [name for name in names if name not in LOGGERS]
+    if unknown:
+        raise UsageError("--log", expected=f"some of {', '.join(LOGGERS)}", found=unknown[0])
+    return [_logger(name, options) for name in names]
+
+
+def _logger(name: str, options: Options) -> Any:
+    from lightning.pytorch import loggers
+
+    folder = str(options.out or "runs")
+    try:
+        if name == "tensorboard":
+            return loggers.TensorBoardLogger(folder, name="tensorboard")
+        if name == "mlflow":
+            return loggers.MLFlowLogger(experiment_name="hilum", save_dir=f"{folder}/mlruns")
+        return loggers.WandbLogger(project="hilum", save_dir=folder)
+    except (ModuleNotFoundError, ImportError) as error:
+        way_out = f"pip install 'hilum[{name}]'"
+        raise UsageError(
+            f"--log {name}", expected="its package", found=str(error).splitlines()[0], way_out=way_out
+        ) from None

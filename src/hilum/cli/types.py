@@ -1,0 +1,41 @@
+"""Types of options that are more than a string."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Annotated, Literal
+
+import tyro
+
+from hilum.errors import UsageError
+
+UNITS = {"": 1.0, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0}
+
+
+def seconds_of(text: str) -> float:
+    """Seconds of a duration such as `90`, `90s`, `14m`, `1.5h`.
+
+    Raises:
+        UsageError: anything else.
+    """
+    found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*(s|m|min|h|)\s*", text)
+    if not found or float(found[1]) <= 0:
+        raise UsageError("--time-budget", expected="a duration such as 90s, 14m or 1.5h", found=text)
+    return float(found[1]) * UNITS[found[2]]
+
+
+def names_of(text: str) -> tuple[str, ...]:
+    """Names of a comma-separated list."""
+    return tuple(name.strip() for name in text.split(",") if name.strip())
+
+
+def _shown_as(metavar: str):
+    return tyro.conf.arg(metavar=metavar)
+
+
+Folder = Annotated[Path | None, _shown_as("FOLDER")]
+Duration = Annotated[str, _shown_as("DURATION")]
+Names = Annotated[str, _shown_as("NAME,NAME")]
+Pattern = Annotated[str | None, _shown_as("REGEX")]
+Device = Literal["auto", "cpu", "cuda", "mps"]

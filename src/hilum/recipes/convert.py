@@ -1,0 +1,113 @@
+"""Recipe <-> JSON, exactly, and typed overrides from the command line."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import types
+from collections.abc import Mapping
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+
+from hilum.recipes.schema import Recipe
+
+
+def to_json(recipe: Recipe) -> dict[str, Any]:
+    """Names, numbers, lists and objects; `from_json` gives the equal recipe."""
+    return _plain(recipe)
+
+
+def from_json(document: Mapping[str, Any]) -> Recipe:
+    """The recipe that a JSON document describes; missing fields take their defaults.
+
+    Raises:
+        ValueError: a field that does not exist (with the nearest one) or a value of another kind.
+    """
+    return _build(Recipe, document, "recipe")
+
+
+def override(recipe: Recipe, field: str, text: str) -> Recipe:
+    """A copy with one field changed.
+
+    Args:
+        field: a dotted path such as `model.name` or `phases.0.lr`.
+        text: the value as typed, read as the field's type.
+
+    Raises:
+        ValueError: no such field (with the nearest one), or text that is not of its type.
+    """
+    document = to_json(recipe)
+    *parents, last = field.split(".")
+    place: Any = document
+    for part in parents:
+        place = place[_key(place, part, field)]
+    place[_key(place, last, field)] = _typed(text, place[_key(place, last, field)])
+    return from_json(document)
+
+
+def _key(place: Any, part: str, field: str) -> Any:
+    if isinstance(place, list):
+        if part.isdigit() and int(part) < len(place):
+            return int(part)
+        raise ValueError(f"{field}: expected a number below {len(place)}, found {part}")
+    if not isinstance(place, dict) or part not in place:
+        names = list(place) if isinstance(place, dict) else []
+        raise ValueError(_no_such(field, part, names))
+    return part
+
+
+def _no_such(where: str, name: str, names: list[str]) -> str:
+    near = difflib.get_close_matches(name, names, n=1, cutoff=0.4)
+    hint = f" Did you mean `{near[0]}`?" if near else f" It has {', '.join(names)}."
+    return f"{where}: there is no `{name}`.{hint}"
+
+
+def _typed(text: str, present: Any) -> Any:
+    if isinstance(present, bool):
+        if text.casefold() in ("true", "false"):
+            return text.casefold() == "true"
+        raise ValueError(f"expected true or false, found {text}")
+    if isinstance(present, list):
+        return [_typed(part.strip(), present[0] if present else "") for part in text.split(",") if part.strip()]
+    if isinstance(present, (int, float)):
+        try:
+            return float(text) if isinstance(present, float) else int(text)
+        except ValueError:
+            raise ValueError(f"expected a number like {present}, found {text}") from None
+    return text
+
+
+def _plain(value: Any) -> Any:
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {field.name: _plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
+    return [_plain(item) for item in value] if isinstance(value, tuple) else value
+
+
+def _build(kind: Any, value: Any, where: str) -> Any:
+    origin, arguments = get_origin(kind), get_args(kind)
+    if dataclasses.is_dataclass(kind):
+        if not isinstance(value, Mapping):
+            raise ValueError(f"{where}: expected an object, found {value!r}")
+        hints = get_type_hints(kind)
+        for name in value:
+            if name not in hints:
+                raise ValueError(_no_such(where, name, list(hints)))
+        return kind(**{name: _build(hints[name], item, f"{where}.{name}") for name, item in value.items()})  # type: ignore[operator]
+    if origin is tuple:
+        if not isinstance(value, (list, tuple)):
+            raise ValueError(f"{where}: expected a list, found {value!r}")
+        return tuple(_build(arguments[0], item, where) for item in value)
+    if origin is Literal:
+        if value not in arguments:
+            raise ValueError(f"{where}: expected one of {', '.join(map(str, arguments))}, found {value!r}")
+        return value
+    if origin in (Union, types.UnionType):
+        return value
+    return _scalar(kind, value, where)
+
+
+def _scalar(kind: type, value: Any, where: str) -> Any:
+    if kind is float and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
+        raise ValueError(f"{where}: expected {kind.__name__}, found {value!r}")
+    return value

@@ -1,0 +1,123 @@
+"""The LightningModule: a forward pass, a loss, an average of the weights, and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import lightning.pytorch as pl
+import numpy as np
+import torch
+from torch import nn
+from torch.optim.swa_utils import AveragedModel
+
+from hilum.training.datamodule import Batch
+from hilum.training.phase import Phase, lr_factor
+
+
+class LossNotFinite(Exception):
+    """The loss became NaN or infinite; `fit` goes back to the last finished epoch."""
+
+
+class TrainingModule(pl.LightningModule):
+    """Trains a network for one phase.
+
+    Args:
+        network: inputs -> logits `[B, K]`; takes what `prepare` gives.
+        prepare: a batch's `inputs` on the device -> what `network` takes.
+        groups: optimiser parameter groups with their full learning rate in `lr`.
+        phase: optimiser and schedule.
+        max_epochs: epochs that the schedule is stretched over.
+        class_weights: float32 `[K]` or None.
+        label_smoothing: in [0, 1).
+        ema: decay a step; 0 = no average.
+        seed: dropout is drawn from (seed, epoch).
+    """
+
+    def __init__(
+        self,
+        network: nn.Module,
+        prepare: Callable[[torch.Tensor], torch.Tensor],
+        groups: Sequence[dict],
+        phase: Phase,
+        *,
+        max_epochs: int,
+        class_weights: np.ndarray | None = None,
+        label_smoothing: float = 0.0,
+        ema: float = 0.0,
+        seed: int = 0,
+    ) -> None:
+        super().__init__()
+        self.network, self.prepare, self.groups, self.phase = network, prepare, list(groups), phase
+        self.max_epochs, self.seed, self.lr_scale = max_epochs, seed, 1.0
+        self.val_losses: list[float] = []
+        weights = None if class_weights is None else torch.from_numpy(class_weights)
+        self.loss = nn.CrossEntropyLoss(weights, label_smoothing=label_smoothing)
+        self.average = AveragedModel(network, avg_fn=warm_average(ema), use_buffers=True) if ema else None
+        self.outputs: list[tuple[torch.Tensor, torch.Tensor]] = []
+        self.train_sums = np.zeros(3)
+        self.steps_an_epoch = 1
+
+    @property
+    def evaluated(self) -> nn.Module:
+        """The network whose figures count: the average where there is one."""
+        return self.network if self.average is None else self.average.module
+
+    def configure_optimizers(self) -> torch.optim.Optimizer:
+        return make_optimiser(self.phase, self.groups)
+
+    def on_train_epoch_start(self) -> None:
+        torch.manual_seed(int(np.random.SeedSequence([self.seed, self.current_epoch]).generate_state(1)[0]))
+        self.train_sums[:] = 0
+
+    def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
+        epoch = self.current_epoch + (batch_idx + 1) / self.steps_an_epoch
+        factor = self.lr_scale * lr_factor(self.phase, epoch, self.max_epochs, self.val_losses)
+        for group, whole in zip(self.optimizers().param_groups, self.groups, strict=True):  # type: ignore[union-attr]
+            group["lr"] = whole["lr"] * factor
+
+    def training_step(self, batch: Batch, batch_idx: int) -> torch.Tensor:
+        logits = self.network(self.prepare(batch["inputs"])).float()
+        loss = self.loss(logits, batch["target"])
+        value, right = loss.item(), (logits.detach().argmax(1) == batch["target"]).sum().item()
+        if not np.isfinite(value):
+            raise LossNotFinite
+        self.train_sums += value * len(logits), right, len(logits)
+        return loss
+
+    def on_train_batch_end(self, outputs: object, batch: Batch, batch_idx: int) -> None:
+        if self.average is not None:
+            self.average.update_parameters(self.network)
+
+    def on_validation_epoch_start(self) -> None:
+        self.outputs.clear()
+
+    def validation_step(self, batch: Batch, batch_idx: int) -> None:
+        # Figures are made in float32 whatever the training precision, so that the saved model gives them again.
+        with torch.autocast(self.device.type, enabled=False):
+            logits = self.evaluated(self.prepare(batch["inputs"]))
+        self.outputs.append((logits.cpu(), batch["target"].cpu()))
+
+    def on_save_checkpoint(self, checkpoint: dict) -> None:
+        checkpoint["val_losses"], checkpoint["lr_scale"] = list(self.val_losses), self.lr_scale
+
+    def on_load_checkpoint(self, checkpoint: dict) -> None:
+        self.val_losses = list(checkpoint["val_losses"])
+        self.lr_scale = min(self.lr_scale, checkpoint["lr_scale"])
+
+
+def warm_average(decay: float) -> Callable:
+    """An exponential moving average that follows quickly at first: decay = min(decay, (1 + n) / (10 + n))."""
+
+    def average(mean: torch.Tensor, current: torch.Tensor, count: torch.Tensor | int) -> torch.Tensor:
+        keep = min(decay, (1 + int(count)) / (10 + int(count)))
+        return mean + (current - mean) * (1 - keep)
+
+    return average
+
+
+def make_optimiser(phase: Phase, groups: Sequence[dict]) -> torch.optim.Optimizer:
+    """The phase's optimiser over parameter groups that carry their own `lr` and `weight_decay`."""
+    if phase.optimiser == "sgd":
+        return torch.optim.SGD(groups, lr=phase.lr, momentum=0.9)
+    kind = torch.optim.AdamW if phase.optimiser == "adamw" else torch.optim.Adam
+    return kind(groups, lr=phase.lr)

@@ -1,0 +1,51 @@
+"""A Lightning Trainer that says nothing and writes nothing of its own."""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import lightning.pytorch as pl
+import torch
+
+
+def make_trainer(
+    *,
+    max_epochs: int,
+    precision: str,
+    device: torch.device,
+    callbacks: Sequence[pl.Callback],
+    loggers: Sequence[Any],
+    accumulate: int,
+    run_dir: Path,
+) -> pl.Trainer:
+    """A Trainer for one phase; history, checkpoints and progress are the callbacks' business.
+
+    Args:
+        precision: `32` or `bf16`.
+        accumulate: batches whose gradients are added up to one step.
+    """
+    for name in ("lightning.pytorch", "lightning.fabric"):
+        logging.getLogger(name).setLevel(logging.ERROR)
+    # One process reads the cache faster than workers could hand batches over.
+    warnings.filterwarnings("ignore", message=".*does not have many workers.*")
+    warnings.filterwarnings("ignore", message=".*is smaller than the logging interval.*")
+    accelerator = {"cuda": "gpu"}.get(device.type, device.type)
+    return pl.Trainer(
+        accelerator=accelerator,
+        devices=1 if device.index is None or device.type != "cuda" else [device.index],
+        precision="bf16-mixed" if precision == "bf16" else "32-true",
+        max_epochs=max_epochs,
+        accumulate_grad_batches=accumulate,
+        callbacks=list(callbacks),
+        logger=list(loggers) or False,
+        default_root_dir=run_dir,
+        enable_checkpointing=True,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        num_sanity_val_steps=0,
+        use_distributed_sampler=False,
+    )

@@ -1,0 +1,91 @@
+"""The data of a study: taken as they were left by an earlier call, or read now."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from hilum.data.build import QUARANTINE, Dataset, build_dataset
+from hilum.data.manifest import Manifest, read_manifest
+from hilum.data.sources import list_images
+from hilum.errors import DataError
+from hilum.transforms import Preprocessing
+from hilum.workflow.options import Options
+from hilum.workflow.record import digest_of, read_json, write_json
+from hilum.workflow.voice import Bar
+
+DRAWN_IMAGES = 720
+
+
+@dataclass(frozen=True)
+class StudyData:
+    """A manifest and what is not in it."""
+
+    manifest: Manifest
+    quarantine: pd.DataFrame
+    rejected: int
+    reused: bool
+
+
+def study_data(
+    data: Path, study_dir: Path, options: Options, preprocessings: Sequence[Preprocessing], bar: Bar
+) -> StudyData:
+    """Reads a data root, or takes the manifest of an earlier call when neither files nor options have changed.
+
+    Raises:
+        DataError: nothing usable.
+    """
+    listing = list_images(data, options.labels)
+    identity = digest_of(
+        listing.digest(), options.patient_pattern, options.val_fraction, options.test_fraction, options.seed
+    )
+    about = study_dir / "manifest.json"
+    known = read_json(about)
+    if known and known.get("identity") == identity:
+        try:
+            manifest = read_manifest(study_dir / "manifest.parquet")
+            quarantine = pd.read_csv(study_dir / "quarantine.csv", dtype=str, keep_default_na=False)
+            return StudyData(manifest, quarantine, Dataset(manifest, quarantine).rejected, True)
+        except (DataError, OSError, ValueError):
+            pass  # damaged: read again
+    count, total = 0, len(listing.table)
+
+    def on_progress(more: int) -> None:
+        nonlocal count
+        count += more
+        bar(count, total, "images read")
+
+    dataset = build_dataset(
+        listing,
+        cache_dir=study_dir / "cache",
+        preprocessings=preprocessings,
+        labels_rule=options.labels,
+        patient_pattern=options.patient_pattern,
+        val_fraction=options.val_fraction,
+        test_fraction=options.test_fraction,
+        seed=options.seed,
+        on_progress=on_progress,
+    )
+    dataset.manifest.write(study_dir / "manifest.parquet")
+    write_csv(study_dir / "quarantine.csv", dataset.quarantine[QUARANTINE])
+    write_json(about, {"identity": identity, "data": str(data)})
+    return StudyData(dataset.manifest, dataset.quarantine, dataset.rejected, False)
+
+
+def write_csv(path: Path, table: pd.DataFrame) -> None:
+    """Writes beside and renames into place."""
+    partial = path.with_name(path.name + ".partial")
+    table.to_csv(partial, index=False)
+    partial.replace(path)
+
+
+def drawn_data(folder: Path, seed: int) -> Path:
+    """Draws the embedded default data set, once."""
+    from hilum.data.phantom import draw_dataset, write_dataset
+
+    if not folder.exists():
+        write_dataset(draw_dataset(images=DRAWN_IMAGES, seed=seed), folder)
+    return folder

@@ -1,0 +1,79 @@
+"""Which recipes a study trains: those that were named, or what suits the data and the machine."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from hilum.errors import RecipeError
+from hilum.models import find_local_weights
+from hilum.recipes.registry import RECIPES
+from hilum.recipes.schema import Recipe
+
+BACKBONES = ("mobilenetv2_100", "efficientnet_b0", "resnet18", "resnet50", "convnext_tiny", "vit_small_patch16_224")
+"""Backbones that the default recipes know how to fine-tune, the best for a small machine first."""
+
+
+def plan_recipes(
+    names: Sequence[str | Recipe] | None, *, weights_dir: Path | None, quick: bool
+) -> tuple[tuple[Recipe, ...], tuple[str, ...]]:
+    """The recipes of a study, the most promising first, and sentences about what was left out.
+
+    Args:
+        names: names or recipes; None chooses.
+        weights_dir: where pre-trained weights may lie.
+        quick: smaller and shorter.
+
+    Raises:
+        RecipeError: a name that no recipe has.
+    """
+    chosen, remarks = (named(names), ()) if names else _default(weights_dir, quick)
+    return tuple(_quick(recipe) for recipe in chosen) if quick else tuple(chosen), remarks
+
+
+def named(names: Iterable[str | Recipe]) -> list[Recipe]:
+    """Recipes by name.
+
+    Raises:
+        RecipeError: a name that no recipe has, or one twice.
+    """
+    recipes = [name if isinstance(name, Recipe) else _by_name(name) for name in names]
+    repeated = {recipe.name for recipe in recipes if [each.name for each in recipes].count(recipe.name) > 1}
+    if repeated:
+        raise RecipeError("--recipes", expected="each recipe once", found=f"{sorted(repeated)[0]} more than once")
+    return recipes
+
+
+def _by_name(name: str) -> Recipe:
+    if name in RECIPES:
+        return RECIPES[name]
+    near = difflib.get_close_matches(name, RECIPES, n=1, cutoff=0.4)
+    way_out = f"Did you mean `{near[0]}`?" if near else "`hilum recipes` lists them."
+    raise RecipeError("--recipes", expected=f"one of {', '.join(RECIPES)}", found=name, way_out=way_out)
+
+
+def _default(weights_dir: Path | None, quick: bool) -> tuple[list[Recipe], tuple[str, ...]]:
+    there = find_local_weights(weights_dir)
+    backbone = next((name for name in BACKBONES if name in there), None)
+    if backbone is None:
+        remark = (
+            "No pre-trained weights were found on this machine, so only networks that start from nothing are trained. "
+            "Give a folder of weights with --weights-dir, or name a recipe such as `finetuned` to fetch them."
+        )
+        return [RECIPES["scratch-cnn"], *([] if quick else [RECIPES["scratch-vit"]])], (remark,)
+    first = [RECIPES["frozen"]] if quick else [RECIPES["finetuned"], RECIPES["frozen"]]
+    return [*(_with_backbone(recipe, backbone) for recipe in first), RECIPES["scratch-cnn"]], ()
+
+
+def _with_backbone(recipe: Recipe, backbone: str) -> Recipe:
+    return replace(recipe, model=replace(recipe.model, name=backbone))
+
+
+def _quick(recipe: Recipe) -> Recipe:
+    """The same recipe, small enough to see in a minute whether everything works."""
+    phases = tuple(replace(phase, max_epochs=min(phase.max_epochs, 3)) for phase in recipe.phases)
+    if recipe.model.weights != "none":
+        return replace(recipe, phases=phases)
+    return replace(recipe, phases=phases, preprocessing=replace(recipe.preprocessing, image_size=96))

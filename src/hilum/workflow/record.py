@@ -1,0 +1,71 @@
+"""What a study writes down about itself, and how it sees that a part is already done."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import platform
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from hilum.version import __version__
+
+PACKAGES = (
+    "torch", "torchvision", "timm", "lightning", "numpy", "pandas", "scikit-learn", "scipy", "opencv-python-headless",
+    "pillow", "pydicom", "safetensors",
+)  # fmt: skip
+
+
+def write_json(path: Path, document: Mapping[str, Any]) -> None:
+    """Writes beside and renames into place."""
+    partial = path.with_name(path.name + ".partial")
+    partial.write_text(json.dumps(document, indent=1, sort_keys=False) + "\n")
+    partial.replace(path)
+
+
+def read_json(path: Path) -> dict[str, Any] | None:
+    """The document, None where there is none or it cannot be read."""
+    try:
+        return json.loads(path.read_text())
+    except (OSError, ValueError):
+        return None
+
+
+def digest_of(*parts: Any) -> str:
+    """A hash of anything JSON can hold."""
+    return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()[:24]
+
+
+def file_sha256(path: Path) -> str:
+    """Hex digest of a file's bytes."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def now() -> str:
+    """UTC, ISO 8601, to the second."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def versions() -> dict[str, str]:
+    """Versions of hilum, Python and what the figures rest on."""
+    found = {"hilum": __version__, "python": platform.python_version()}
+    for package in PACKAGES:
+        try:
+            found[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def machine() -> str:
+    """Processor and system in a few words."""
+    name = ""
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.exists():
+        lines = [line for line in cpuinfo.read_text().splitlines() if line.startswith("model name")]
+        name = lines[0].split(":", 1)[1].strip() if lines else ""
+    return ", ".join(part for part in (name or platform.processor() or platform.machine(), platform.system()) if part)

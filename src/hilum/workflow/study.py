@@ -1,0 +1,217 @@
+"""The whole study: data, recipes, runs, the choice on validation, one look at the test split, the report."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from hilum.workflow.choice import leaderboard_of, open_test_split
+
+from hilum.data.manifest import Manifest
+from hilum.errors import DataError
+from hilum.evaluation import Evaluation
+from hilum.recipes.schema import Recipe
+from hilum.version import __version__
+from hilum.workflow.data import StudyData, drawn_data, study_data, write_csv
+from hilum.workflow.options import CPU_BUDGET, Options
+from hilum.workflow.plan import plan_recipes
+from hilum.workflow.record import machine, now, versions, write_json
+from hilum.workflow.run import RunOutcome, preprocessing_of, run_recipe
+from hilum.workflow.voice import Silent, Voice
+
+
+@dataclass(frozen=True)
+class Study:
+    """What a study came to.
+
+    Args:
+        study_dir: the folder with everything in it.
+        manifest: the images, labels, patients and splits.
+        leaderboard: one row a run, best on validation first.
+        chosen_run: name of the run that was chosen on validation, None when no run is usable.
+        test: figures of the chosen run on the test split.
+        rejected: files that could not be used.
+        report: the page.
+    """
+
+    study_dir: Path
+    manifest: Manifest
+    leaderboard: pd.DataFrame
+    chosen_run: str | None
+    test: Evaluation | None
+    rejected: int
+    report: Path
+
+    @property
+    def headline(self) -> str:
+        """One sentence: the result with its interval."""
+        from hilum.report import render_headline
+
+        return render_headline(self.study_dir)
+
+    @property
+    def model_path(self) -> Path | None:
+        """The chosen run's model file."""
+        return self.study_dir / self.chosen_run / "model.safetensors" if self.chosen_run else None
+
+    def _repr_html_(self) -> str:
+        import html
+
+        return f"<p>{html.escape(self.headline)}</p><p><code>{html.escape(str(self.report))}</code></p>"
+
+
+@dataclass
+class _Clock:
+    """Seconds of the stages, and what is left of the budget."""
+
+    budget: float | None
+    started: float = field(default_factory=time.monotonic)
+    stages: list[dict[str, Any]] = field(default_factory=list)
+
+    @contextmanager
+    def stage(self, name: str, voice: Voice):
+        began = time.monotonic()
+        with voice.stage(name) as bar:
+            yield bar
+        self.stages.append({"name": name, "seconds": round(time.monotonic() - began, 2)})
+
+    def left(self) -> float | None:
+        """Seconds for training; the end of the budget belongs to evaluation and report."""
+        if self.budget is None:
+            return None
+        reserve = max(8.0, 0.05 * self.budget)
+        return max(self.budget - reserve - (time.monotonic() - self.started), 1.0)
+
+
+def run_study(data: Path | None, options: Options, voice: Voice | None = None) -> Study:
+    """Runs a study from a data root to a report; parts that an earlier call finished are not done again.
+
+    Args:
+        data: folder or manifest file; None draws X-rays.
+
+    Raises:
+        HilumError: no usable data, a wrong option. A run that fails does not end the study.
+    """
+    voice = voice or Silent()
+    started = now()
+    recipes, remarks = plan_recipes(options.recipes, weights_dir=options.weights_dir, quick=options.quick)
+    study_dir = options.out or Path("runs") / study_name(data, options.labels)
+    study_dir.mkdir(parents=True, exist_ok=True)
+    clock = _Clock(_budget(options))
+    drawn = data is None
+    if data is None:
+        with clock.stage("drawing X-rays", voice):
+            data = drawn_data(study_dir / "drawn", options.seed)
+    with clock.stage("data", voice) as bar:
+        found = study_data(data, study_dir, options, [preprocessing_of(recipe) for recipe in recipes], bar)
+    warnings = [*remarks, *found.manifest.facts["warnings"], *_rejection_warning(found)]
+    _tell(voice, found, warnings)
+    outcomes = _run_all(recipes, found.manifest, study_dir, options, clock, voice)
+    with clock.stage("evaluation", voice):
+        leaderboard, chosen = leaderboard_of(study_dir, outcomes)
+        write_csv(study_dir / "leaderboard.csv", leaderboard)
+        test = open_test_split(study_dir, chosen, found.manifest, options) if chosen else None
+    facts = {
+        "schema": "hilum.study/1",
+        "hilum": __version__,
+        "name": study_dir.name,
+        "data": "drawn X-rays" if drawn else str(data),
+        "labels_rule": options.labels,
+        "command": options.command,
+        "seed": options.seed,
+        "device": _device_name(options.device),
+        "cores": os.cpu_count(),
+        "machine": machine(),
+        "started": started,
+        "seconds": round(time.monotonic() - clock.started, 1),
+        "stages": clock.stages,
+        "time_budget_s": clock.budget,
+        "drawn": drawn,
+        "labels": list(found.manifest.labels),
+        "positive": found.manifest.labels.positive if found.manifest.labels.is_binary else None,
+        "chosen_run": chosen,
+        "runs": [asdict(outcome) for outcome in outcomes],
+        "warnings": warnings,
+        "versions": versions(),
+    }
+    write_json(study_dir / "study.json", facts)
+    with clock.stage("report", voice):
+        from hilum.report import write_report
+
+        report = write_report(study_dir)
+    return Study(study_dir, found.manifest, leaderboard, chosen, test, found.rejected, report)
+
+
+def study_name(data: Path | None, labels: str) -> str:
+    """A folder name for a study of some data."""
+    if data is None:
+        return "drawn"
+    resolved = data.resolve()
+    name = resolved.name if resolved.is_dir() else f"{resolved.parent.name}"
+    return name if labels == "folders" else f"{name}-{labels if labels.isidentifier() else 'labelled'}"
+
+
+def _budget(options: Options) -> float | None:
+    if options.time_budget is not None:
+        return options.time_budget
+    return None if _device_name(options.device) == "cuda" else CPU_BUDGET
+
+
+def _device_name(device: str) -> str:
+    from hilum.inference import choose_device
+
+    return choose_device(device).type
+
+
+def _rejection_warning(found: StudyData) -> list[str]:
+    if not found.rejected:
+        return []
+    files = "1 file" if found.rejected == 1 else f"{found.rejected} files"
+    return [f"{files} could not be used; quarantine.csv names each with a reason."]
+
+
+def _tell(voice: Voice, found: StudyData, warnings: Sequence[str]) -> None:
+    counts = found.manifest.counts()
+    for split, row in counts.iterrows():
+        voice.say(f"  {split!s:6} {int(row.sum()):>6,}  " + ", ".join(f"{name} {n:,}" for name, n in row.items()))
+    rule = found.manifest.facts["patient_rule"]
+    example = rule["examples"][0] if rule["examples"] else None
+    patients = found.manifest.table["patient_id"].nunique()
+    shown = (
+        f" ({Path(example['image_path']).name} -> {example['patient_id']})"
+        if example and rule["name"] != "none"
+        else ""
+    )
+    voice.say(f"  {patients:,} patients, by {rule['sentence']}{shown}" if shown else f"  {rule['sentence']}")
+    for warning in warnings:
+        voice.warn(warning)
+
+
+def _run_all(
+    recipes: Sequence[Recipe], manifest: Manifest, study_dir: Path, options: Options, clock: _Clock, voice: Voice
+) -> list[RunOutcome]:
+    outcomes: list[RunOutcome] = []
+    for number, recipe in enumerate(recipes):
+        if any(outcome.interrupted for outcome in outcomes):
+            outcomes.append(RunOutcome(recipe.name, recipe.name, "skipped", "Not trained: the study was interrupted."))
+            continue
+        left = clock.left()
+        share = recipe.time_share / sum(each.time_share for each in recipes[number:])
+        with clock.stage(f"run {recipe.name}", voice) as bar:
+            outcome = run_recipe(
+                recipe, manifest, study_dir, options, time_budget=None if left is None else left * share, on_step=bar
+            )
+        outcomes.append(outcome)
+        if outcome.status in ("failed", "collapsed"):
+            voice.warn(f"{recipe.name} {outcome.status}: {outcome.sentence}")
+    if all(outcome.status == "failed" for outcome in outcomes):
+        raise DataError(
+            "study", expected="at least one run that works", found=outcomes[0].sentence if outcomes else "no recipe"
+        )
+    return outcomes
