@@ -1,1 +1,4 @@
-"""Model and images -> logits and embeddings, in batches."""
+"""Model + images -> logits, embeddings, in batches.
+
+`hilum.inference.predict` and `hilum.inference.device` need torch, so nothing is imported here.
+"""

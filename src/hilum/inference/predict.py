@@ -1,0 +1,159 @@
+"""Model + canvases -> logits or embeddings, in batches."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from hilum.errors import RecipeError
+from hilum.models.classifier import Classifier
+from hilum.transforms.normalise import normalise
+from hilum.transforms.preprocessing import Preprocessing
+
+VIEWS: dict[str, Callable[[Tensor], Tensor]] = {
+    "plain": lambda canvases: canvases,
+    "flip": lambda canvases: canvases.flip(-1),
+}
+"""Name -> what test-time augmentation does to a batch of canvases, uint8 `[B, S, S]`."""
+
+PRECISIONS = ("32", "bf16")
+
+
+def predict_logits(
+    model: Classifier,
+    canvases: Sequence[np.ndarray] | np.ndarray,
+    preprocessing: Preprocessing,
+    *,
+    views: Sequence[str] = ("plain",),
+    batch_size: int = 64,
+    device: torch.device | str | None = None,
+    precision: str = "32",
+    on_batch: Callable[[int], None] | None = None,
+) -> np.ndarray:
+    """The logits of each image.
+
+    With one view these are the network's own. With several, the probabilities of the views are averaged, and what
+    comes back is the logarithm of that mean: its softmax is the mean again.
+
+    Args:
+        canvases: N images, uint8 `[S, S]` each: an array, a memory map, or anything with a length and an index.
+        preprocessing: of the model; its normalisation and channels are applied here.
+        views: names from `VIEWS`.
+        device: where to compute; the model is moved there. None = where it is.
+        precision: `32`, or `bf16` for bfloat16 arithmetic inside the network.
+        on_batch: called after each batch with the number of its images.
+
+    Returns:
+        float32 `[N, K]`, in the order of `canvases`.
+
+    Raises:
+        RecipeError: an unknown view or precision, or canvases and preprocessing that do not fit the model.
+    """
+    unknown = [view for view in views if view not in VIEWS]
+    if unknown or not views:
+        found = unknown[0] if unknown else "none"
+        raise RecipeError("tta", expected=f"views among {', '.join(VIEWS)}", found=found)
+
+    def mean_logits(batch: Tensor) -> Tensor:
+        if len(views) == 1:
+            return model(_input(VIEWS[views[0]](batch), preprocessing))
+        scores = [model(_input(VIEWS[view](batch), preprocessing)).float().log_softmax(1) for view in views]
+        return torch.stack(scores).logsumexp(0) - math.log(len(scores))
+
+    rows = _batches(model, canvases, preprocessing, mean_logits, batch_size, device, precision, on_batch)
+    return np.concatenate([np.empty((0, model.num_classes), np.float32), *rows])
+
+
+def embed_images(
+    model: Classifier,
+    canvases: Sequence[np.ndarray] | np.ndarray,
+    preprocessing: Preprocessing,
+    *,
+    batch_size: int = 64,
+    device: torch.device | str | None = None,
+    precision: str = "32",
+    on_batch: Callable[[int], None] | None = None,
+) -> np.ndarray:
+    """The embedding of each image: what enters the head, so that `model.classify` of it is the logits.
+
+    Args: as `predict_logits`.
+
+    Returns:
+        float32 `[N, D]`, in the order of `canvases`.
+
+    Raises:
+        RecipeError: as `predict_logits`.
+    """
+
+    def embed(batch: Tensor) -> Tensor:
+        return model.embed(_input(batch, preprocessing))
+
+    rows = _batches(model, canvases, preprocessing, embed, batch_size, device, precision, on_batch)
+    return np.concatenate([np.empty((0, model.embedding_dim), np.float32), *rows])
+
+
+def _batches(
+    model: Classifier,
+    canvases: Sequence[np.ndarray] | np.ndarray,
+    preprocessing: Preprocessing,
+    compute: Callable[[Tensor], Tensor],
+    batch_size: int,
+    device: torch.device | str | None,
+    precision: str,
+    on_batch: Callable[[int], None] | None,
+) -> Iterator[np.ndarray]:
+    _check_fit(model, canvases, preprocessing, precision)
+    place = torch.device(device) if device is not None else model.device
+    model.to(place).to(memory_format=torch.channels_last)
+    with _evaluating(model):
+        for start in range(0, len(canvases), batch_size):
+            batch = torch.from_numpy(_stacked(canvases, start, start + batch_size)).to(place)
+            with torch.inference_mode(), torch.autocast(place.type, torch.bfloat16, precision == "bf16"):
+                result = compute(batch)
+            yield result.float().cpu().numpy()
+            if on_batch is not None:
+                on_batch(len(batch))
+
+
+def _input(canvases: Tensor, preprocessing: Preprocessing) -> Tensor:
+    return normalise(canvases, normalisation=preprocessing.normalisation, channels=preprocessing.channels)
+
+
+def _stacked(canvases: Sequence[np.ndarray] | np.ndarray, start: int, stop: int) -> np.ndarray:
+    """uint8 `[B, S, S]`, a copy of its own: torch warns of read-only memory such as a map's."""
+    if isinstance(canvases, np.ndarray):
+        return np.array(canvases[start:stop])
+    return np.stack([canvases[position] for position in range(start, min(stop, len(canvases)))])
+
+
+def _check_fit(
+    model: Classifier, canvases: Sequence[np.ndarray] | np.ndarray, preprocessing: Preprocessing, precision: str
+) -> None:
+    if precision not in PRECISIONS:
+        raise RecipeError("precision", expected=f"one of {', '.join(PRECISIONS)}", found=precision)
+    if preprocessing.channels != model.in_channels:
+        raise RecipeError(
+            "preprocessing.channels",
+            expected=f"{model.in_channels}, as {model.name} has",
+            found=f"{preprocessing.channels}",
+        )
+    side = preprocessing.image_size
+    if len(canvases) and np.shape(canvases[0]) != (side, side):
+        raise RecipeError("canvases", expected=f"{side} x {side} pixels", found=f"{list(np.shape(canvases[0]))}")
+
+
+@contextmanager
+def _evaluating(model: Classifier) -> Iterator[None]:
+    """Evaluation mode within; afterwards every module is in the mode that it was in."""
+    modes = {module: module.training for module in model.modules()}
+    model.eval()
+    try:
+        yield
+    finally:
+        for module, mode in modes.items():
+            module.training = mode
