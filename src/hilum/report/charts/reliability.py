@@ -1,0 +1,76 @@
+"""Whether a stated probability can be taken at its word."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from hilum.evaluation.values import Estimate
+from hilum.report.charts.axes import Panel
+from hilum.report.charts.roc import QUARTERS
+from hilum.report.charts.svg import Figure, dot, element, line, text
+from hilum.report.words import render_count, render_percent
+
+BARS = 46.0
+
+
+@dataclass(frozen=True)
+class Bin:
+    """Images whose stated probability lies in one range.
+
+    Args:
+        low, high: ends of the range.
+        stated: mean of the stated probabilities.
+        right: how often it was so; `k` of `n` images.
+    """
+
+    low: float
+    high: float
+    stated: float
+    right: Estimate
+    images: int
+
+
+def plot_reliability(bins: Sequence[Bin], heading: str = "Stated and true", colour: str = "accent") -> Figure:
+    """Share that was so against the probability that was stated, and beneath it how many images each bin holds."""
+    filled = [each for each in bins if each.images]
+    panel = Panel((0, 1), (0, 1), width=320, height=340, bottom=44 + BARS + 12)
+    panel.heading(heading)
+    panel.y_axis("share that was so", QUARTERS)
+    panel.add(line(*panel.at(0, 0), *panel.at(1, 1), "s-muted dashed"))
+    panel.add(text("stated = true", panel.across(0.3) - 6, panel.up(0.34), style="f-muted small", anchor="end"))
+    for each in filled:
+        panel.whisker(each.stated, each.right.ci_low, each.right.ci_high, f"s-{colour}")
+        panel.add(dot(*panel.at(each.stated, each.right.value), f"f-{colour}", 4))
+    _draw_counts(panel, filled, colour)
+    listed = "; ".join(
+        f"stated {render_percent(each.stated)}, so in {render_percent(each.right.value)} of {render_count(each.images, 'image')}"
+        for each in filled
+    )
+    return panel.figure("Reliability diagram", f"{listed}.")
+
+
+def _draw_counts(panel: Panel, bins: Sequence[Bin], colour: str) -> None:
+    base = panel.height - 44
+    most = max((each.images for each in bins), default=1)
+    for each in bins:
+        tall = max(BARS * each.images / most, 1.0)
+        left, right = panel.across(each.low) + 1, panel.across(each.high) - 1
+        panel.add(element("rect", x=left, y=base - tall, width=right - left, height=tall, class_=f"f-{colour} faint"))
+    panel.add(text(f"{most:,}", panel.left - 6, base - BARS + 8, anchor="end", style="f-muted small"))
+    panel.add(text("images", 12, base - BARS / 2, anchor="middle", style="f-muted", rotate=-90))
+    panel.add(
+        line(panel.left, panel.height - panel.bottom, panel.width - panel.right, panel.height - panel.bottom, "s-muted")
+    )
+    panel.add(line(panel.left, base, panel.width - panel.right, base, "s-muted"))
+    for tick in QUARTERS:
+        panel.add(text(f"{tick:g}", panel.across(tick), base + 17, anchor="middle", style="f-muted small"))
+    panel.add(
+        text(
+            "stated probability",
+            (panel.left + panel.width - panel.right) / 2,
+            panel.height - 8,
+            anchor="middle",
+            style="f-muted",
+        )
+    )

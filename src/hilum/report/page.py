@@ -1,0 +1,94 @@
+"""The page: chapters of sections, one file, nothing from outside."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from markupsafe import Markup
+
+from hilum.report.charts.palette import render_stylesheet, render_variables
+from hilum.report.sections.banner import render_banner
+from hilum.report.sections.confusion import make_confusion
+from hilum.report.sections.data import make_counts, make_left_out, make_patients, make_samples
+from hilum.report.sections.headline import describe_result, render_headline
+from hilum.report.sections.leaderboard import make_fruitless, make_leaderboard
+from hilum.report.sections.ledger import make_ledger
+from hilum.report.sections.making import make_recipe, make_repetition, make_stages
+from hilum.report.sections.mistakes import make_mistakes, make_right
+from hilum.report.sections.notes import make_notes
+from hilum.report.sections.per_class import make_averages, make_per_class
+from hilum.report.sections.section import TEMPLATES, Section, SectionMaker, render
+from hilum.report.sections.shapes import make_shapes
+from hilum.report.sections.training import make_training
+from hilum.report.study_folder import Study, read_study
+
+REPORT = "report.html"
+
+
+@dataclass(frozen=True)
+class Chapter:
+    """Sections under one large heading; a new section is a module and an entry here."""
+
+    anchor: str
+    title: str
+    makers: tuple[SectionMaker, ...]
+
+
+CHAPTERS = (
+    Chapter("data", "The data", (make_counts, make_samples, make_shapes, make_patients, make_left_out)),
+    Chapter("runs", "The runs compared", (make_leaderboard, make_fruitless)),
+    Chapter(
+        "chosen",
+        "The chosen run",
+        (make_training, make_confusion, make_per_class, make_averages, make_mistakes, make_right),
+    ),
+    Chapter("test", "How often the test split was opened", (make_ledger,)),
+    Chapter("making", "How it was made", (make_repetition, make_recipe, make_stages)),
+    Chapter("notes", "How to read the figures", (make_notes,)),
+)
+
+
+def write_report(study_dir: Path) -> Path:
+    """Reads a study folder and writes its `report.html`, beside and renamed into place.
+
+    Args:
+        study_dir: what `hilum study` wrote; the original pictures are shown where they are still to be found.
+
+    Returns:
+        The path of the page: one file that loads nothing from anywhere.
+
+    Raises:
+        DataError: no study there, or a file of it that is not what hilum wrote.
+    """
+    path = Path(study_dir) / REPORT
+    partial = path.with_name(f"{REPORT}.partial")
+    partial.write_bytes(render_page(read_study(Path(study_dir))).encode("utf-8", errors="backslashreplace"))
+    partial.replace(path)
+    return path
+
+
+def render_page(study: Study) -> Markup:
+    """The whole page of a study."""
+    style = render_variables() + (TEMPLATES / "style.css").read_text(encoding="utf-8") + render_stylesheet()
+    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    return render(
+        "page.html",
+        study=study,
+        title=describe_result(study).striptags(),
+        style=Markup(style),
+        policy=f"default-src 'none'; style-src 'sha256-{digest}'; img-src data:; base-uri 'none'; form-action 'none'",
+        headline=render_headline(study),
+        banner=render_banner(study),
+        chapters=list(_fill_chapters(study)),
+    )
+
+
+def _fill_chapters(study: Study) -> Iterator[tuple[Chapter, list[Section]]]:
+    for chapter in CHAPTERS:
+        sections = [section for make in chapter.makers if (section := make(study))]
+        if sections:
+            yield chapter, sections

@@ -1,0 +1,62 @@
+"""The figures of one run as SVG files, for slides and papers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from hilum.evaluation.values import Evaluation
+from hilum.report.charts.confusion import plot_confusion
+from hilum.report.charts.history import plot_accuracy, plot_loss
+from hilum.report.charts.intervals import plot_estimates
+from hilum.report.charts.palette import class_colour
+from hilum.report.charts.svg import Figure, side_by_side
+from hilum.report.study_folder import Run, read_run
+from hilum.report.words import render_metric
+
+PER_CLASS = ("sensitivity", "specificity", "ppv", "auroc")
+
+
+def write_figures(run_dir: Path) -> tuple[Path, ...]:
+    """Writes `figures/*.svg` of a run folder, from its history, its metrics and its predictions.
+
+    Returns:
+        The files written, each complete in itself.
+
+    Raises:
+        DataError: no such folder, or a file of it that is not what hilum wrote.
+    """
+    run = read_run(Path(run_dir))
+    folder = run.folder / "figures"
+    folder.mkdir(exist_ok=True)
+    return tuple(_write(folder / f"{name}.svg", figure) for name, figure in plot_run(run))
+
+
+def plot_run(run: Run) -> Iterator[tuple[str, Figure]]:
+    """Every figure that the files of a run give, with its name."""
+    val = run.evaluations.get("val")
+    training = [plot_loss(run.history), plot_accuracy(run.history, val.overall.get("accuracy") if val else None)]
+    drawn = [figure for figure in training if figure is not None]
+    if drawn:
+        yield "training", side_by_side(drawn, f"Training of {run.name}")
+    for split, evaluation in run.evaluations.items():
+        yield from _plot_evaluation(evaluation, split)
+
+
+def _plot_evaluation(evaluation: Evaluation, split: str) -> Iterator[tuple[str, Figure]]:
+    yield f"confusion-{split}", plot_confusion(evaluation.confusion, evaluation.labels)
+    colours = [class_colour(i) for i in range(len(evaluation.labels))]
+    panels = [
+        plot_estimates(
+            evaluation.labels, [getattr(entry, name) for entry in evaluation.per_class], colours, render_metric(name)
+        )
+        for name in PER_CLASS
+    ]
+    yield f"classes-{split}", side_by_side(panels, f"Figures of each class, {split}", columns=2)
+
+
+def _write(path: Path, figure: Figure) -> Path:
+    partial = path.with_name(path.name + ".partial")
+    partial.write_bytes(figure.standalone().encode("utf-8", errors="backslashreplace"))
+    partial.replace(path)
+    return path

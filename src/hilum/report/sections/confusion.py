@@ -1,0 +1,67 @@
+"""The confusion matrix, as a table that a screen reader can walk through."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from hilum.evaluation.values import Evaluation
+from hilum.report.charts.palette import class_colour
+from hilum.report.sections.section import Section, evaluated, name_source, render
+from hilum.report.study_folder import Study
+from hilum.report.words import render_count, render_percent
+
+SHADES = 10
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A count, its share of the row, and how dark it is printed (0 to 10)."""
+
+    count: int
+    share: float
+    shade: int
+    right: bool
+
+
+def make_confusion(study: Study) -> Section | None:
+    """Counts and shares of the true class."""
+    evaluation = evaluated(study)
+    if evaluation is None:
+        return None
+    labels = [(label, class_colour(i)) for i, label in enumerate(evaluation.labels)]
+    return Section(
+        "What was taken for what",
+        render(
+            "confusion.html",
+            labels=labels,
+            rows=[(label, _cells(i, evaluation.confusion[i])) for i, label in enumerate(labels)],
+            sentence=describe_confusion(evaluation),
+            source=name_source(study),
+        ),
+    )
+
+
+def _cells(position: int, row: tuple[int, ...]) -> tuple[Cell, ...]:
+    total = max(sum(row), 1)
+    return tuple(Cell(n, n / total, round(SHADES * n / total), j == position) for j, n in enumerate(row))
+
+
+def describe_confusion(evaluation: Evaluation) -> str:
+    """The largest mistake, or what else the matrix shows."""
+    labels, confusion = evaluation.labels, evaluation.confusion
+    answers = [sum(row[j] for row in confusion) for j in range(len(labels))]
+    if sum(count > 0 for count in answers) == 1:
+        return (
+            f"Every picture was called {labels[max(range(len(labels)), key=answers.__getitem__)]}, whatever it shows."
+        )
+    wrong = [
+        (confusion[i][j], i, j) for i in range(len(labels)) for j in range(len(labels)) if i != j and confusion[i][j]
+    ]
+    if not wrong:
+        return "Every picture was called what it is."
+    count, i, j = max(wrong, key=lambda each: each[0])
+    total = sum(confusion[i])
+    return (
+        f"{render_count(sum(n for n, _, _ in wrong), 'picture')} of {sum(map(sum, confusion)):,} got a wrong answer. The most frequent "
+        f"mistake: {count:,} of {total:,} {labels[i]} called {labels[j]} ({render_percent(count / total)})."
+    )

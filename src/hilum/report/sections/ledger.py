@@ -1,0 +1,29 @@
+"""How often the test split was opened, when, and by what."""
+
+from __future__ import annotations
+
+from hilum.report.sections.section import Section, render
+from hilum.report.study_folder import Study
+from hilum.report.words import render_times
+
+
+def make_ledger(study: Study) -> Section:
+    """Every line of the ledger."""
+    return Section("The ledger", render("ledger.html", openings=study.ledger, sentence=_describe(study)))
+
+
+def _describe(study: Study) -> str:
+    openings = [opening for opening in study.ledger if opening.split == "test"]
+    if not openings:
+        return "The test split was never opened: no test figure was seen by anyone, and none is shown here."
+    runs = {opening.run for opening in openings}
+    models = {opening.model_sha256 for opening in openings}
+    start = f"The test split was opened {render_times(len(openings))}"
+    if len(openings) == 1:
+        return f"{start}, by {openings[0].run}: its figure is that of a split that nothing was chosen by."
+    if len(runs) == 1 and len(models) == 1:
+        return f"{start}, each time by the same model of the run {openings[0].run}: nothing could be chosen by it."
+    return (
+        f"{start}, by {len(models)} different models. Whoever picks the best of several looks at the same test split "
+        "sees a figure that is too good; a new test split would be needed to say by how much."
+    )
