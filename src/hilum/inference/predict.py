@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -24,9 +25,17 @@ VIEWS: dict[str, Callable[[Tensor], Tensor]] = {
 PRECISIONS = ("32", "bf16")
 
 
+class Canvases(Protocol):
+    """N images, uint8 `[S, S]`: an array, a memory map, a list, or whatever else has a length and takes a slice."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, positions: Any, /) -> Any: ...
+
+
 def predict_logits(
     model: Classifier,
-    canvases: Sequence[np.ndarray] | np.ndarray,
+    canvases: Canvases,
     preprocessing: Preprocessing,
     *,
     views: Sequence[str] = ("plain",),
@@ -41,7 +50,7 @@ def predict_logits(
     comes back is the logarithm of that mean: its softmax is the mean again.
 
     Args:
-        canvases: N images, uint8 `[S, S]` each: an array, a memory map, or anything with a length and an index.
+        canvases: N images, uint8 `[S, S]` each, S being the side that `preprocessing` names.
         preprocessing: of the model; its normalisation and channels are applied here.
         views: names from `VIEWS`.
         device: where to compute; the model is moved there. None = where it is.
@@ -71,7 +80,7 @@ def predict_logits(
 
 def embed_images(
     model: Classifier,
-    canvases: Sequence[np.ndarray] | np.ndarray,
+    canvases: Canvases,
     preprocessing: Preprocessing,
     *,
     batch_size: int = 64,
@@ -99,7 +108,7 @@ def embed_images(
 
 def _batches(
     model: Classifier,
-    canvases: Sequence[np.ndarray] | np.ndarray,
+    canvases: Canvases,
     preprocessing: Preprocessing,
     compute: Callable[[Tensor], Tensor],
     batch_size: int,
@@ -107,12 +116,12 @@ def _batches(
     precision: str,
     on_batch: Callable[[int], None] | None,
 ) -> Iterator[np.ndarray]:
-    _check_fit(model, canvases, preprocessing, precision)
+    _check_fit(model, preprocessing, precision)
     place = torch.device(device) if device is not None else model.device
     model.to(place).to(memory_format=torch.channels_last)
     with _evaluating(model):
         for start in range(0, len(canvases), batch_size):
-            batch = torch.from_numpy(_stacked(canvases, start, start + batch_size)).to(place)
+            batch = torch.from_numpy(_stacked(canvases[start : start + batch_size], preprocessing)).to(place)
             with torch.inference_mode(), torch.autocast(place.type, torch.bfloat16, precision == "bf16"):
                 result = compute(batch)
             yield result.float().cpu().numpy()
@@ -124,27 +133,20 @@ def _input(canvases: Tensor, preprocessing: Preprocessing) -> Tensor:
     return normalise(canvases, normalisation=preprocessing.normalisation, channels=preprocessing.channels)
 
 
-def _stacked(canvases: Sequence[np.ndarray] | np.ndarray, start: int, stop: int) -> np.ndarray:
+def _stacked(canvases: Any, preprocessing: Preprocessing) -> np.ndarray:
     """uint8 `[B, S, S]`, a copy of its own: torch warns of read-only memory such as a map's."""
-    if isinstance(canvases, np.ndarray):
-        return np.array(canvases[start:stop])
-    return np.stack([canvases[position] for position in range(start, min(stop, len(canvases)))])
+    stacked, side = np.array(canvases), preprocessing.image_size
+    if stacked.shape[1:] != (side, side):
+        raise RecipeError("canvases", expected=f"{side} x {side} pixels", found=f"{list(stacked.shape[1:])}")
+    return stacked
 
 
-def _check_fit(
-    model: Classifier, canvases: Sequence[np.ndarray] | np.ndarray, preprocessing: Preprocessing, precision: str
-) -> None:
+def _check_fit(model: Classifier, preprocessing: Preprocessing, precision: str) -> None:
     if precision not in PRECISIONS:
         raise RecipeError("precision", expected=f"one of {', '.join(PRECISIONS)}", found=precision)
     if preprocessing.channels != model.in_channels:
-        raise RecipeError(
-            "preprocessing.channels",
-            expected=f"{model.in_channels}, as {model.name} has",
-            found=f"{preprocessing.channels}",
-        )
-    side = preprocessing.image_size
-    if len(canvases) and np.shape(canvases[0]) != (side, side):
-        raise RecipeError("canvases", expected=f"{side} x {side} pixels", found=f"{list(np.shape(canvases[0]))}")
+        found, expected = str(preprocessing.channels), f"{model.in_channels}, as {model.name} has"
+        raise RecipeError("preprocessing.channels", expected=expected, found=found)
 
 
 @contextmanager

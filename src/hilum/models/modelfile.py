@@ -61,7 +61,7 @@ def save_model(
     path: str | Path,
     model: Classifier,
     *,
-    labels: Sequence[str],
+    labels: Iterable[str],
     preprocessing: Mapping[str, Any],
     recipe: Mapping[str, Any],
     fingerprint: str,
@@ -81,15 +81,15 @@ def save_model(
     """
     import safetensors.torch
 
-    path = Path(path)
-    _check_labels(path, labels, model.num_classes)
+    path, names = Path(path), list(labels)
+    _check_labels(path, names, model.num_classes)
     tensors = {name: each.detach().cpu().contiguous() for name, each in model.state_dict().items()}
     content = _as_json(
         path,
         {
             "schema": SCHEMA,
             "architecture": model.architecture.to_json(),
-            "labels": list(labels),
+            "labels": names,
             "preprocessing": dict(preprocessing),
             "recipe": dict(recipe),
             "fingerprint": fingerprint,
@@ -137,13 +137,17 @@ def verify_model(path: str | Path) -> ModelHeader:
     return header
 
 
-def load_model(path: str | Path) -> tuple[Classifier, ModelHeader]:
+def load_model(path: str | Path, *, labels: Iterable[str] | None = None) -> tuple[Classifier, ModelHeader]:
     """A network ready to predict, on the CPU and in evaluation mode, and its header.
 
     Needs neither the hub nor pre-trained weights.
 
+    Args:
+        labels: the classes that the file has to be for, in order; None = whichever it is for.
+
     Raises:
-        ModelFileError: as `verify_model`, or weights or labels that do not fit the architecture.
+        ModelFileError: as `verify_model`, weights or labels that do not fit the architecture, or other labels than
+            those that were asked for.
     """
     import safetensors.torch
 
@@ -152,6 +156,12 @@ def load_model(path: str | Path) -> tuple[Classifier, ModelHeader]:
 
     path = Path(path)
     header = verify_model(path)
+    if labels is not None and tuple(labels) != header.labels:
+        raise ModelFileError(
+            f"model file {path.name}",
+            expected=f"a model for {', '.join(labels)}",
+            found=f"one for {', '.join(header.labels)}",
+        )
     try:
         model = rebuild(Architecture.from_json(header.architecture))
         model.load_state_dict(safetensors.torch.load_file(path))

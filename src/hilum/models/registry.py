@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -95,9 +95,18 @@ MODELS: dict[str, ModelEntry] = {entry.name: entry for entry in _ENTRIES}
 """Name -> entry. Any other timm model goes by its own name."""
 
 
-def list_models() -> list[str]:
-    """Names of the networks in the registry, hilum's own first; timm's other names work as well."""
-    return list(MODELS)
+def list_models() -> list[dict[str, Any]]:
+    """The registry as plain values, hilum's own networks first; timm's other names work as well.
+
+    Returns:
+        One row a network: `name, family, description, image_size, in_channels, parameters, weights` (`imagenet` where
+        pre-trained ones exist, else `none`).
+    """
+    names = [field.name for field in fields(ModelEntry) if field.name != "build"]
+    return [
+        {name: getattr(entry, name) for name in names} | {"weights": "none" if entry.build else "imagenet"}
+        for entry in MODELS.values()
+    ]
 
 
 def create_model(

@@ -90,10 +90,10 @@ def find_local_weights(weights_dir: str | Path | None = None) -> list[str]:
         weights_dir: a folder of snapshots, searched before the one that `HILUM_WEIGHTS` names.
 
     Returns:
-        Names for `create_model(..., weights="imagenet")`, sorted; an empty list where there is no such folder.
+        timm's names for `create_model(..., weights="imagenet")`, without tags, sorted; an empty list where there is
+        no such folder.
     """
-    found = {snapshot.name for place in _places(weights_dir) for snapshot in _snapshots(place)}
-    return sorted(found)
+    return sorted({snapshot.architecture for place in _places(weights_dir) for snapshot in _snapshots(place)})
 
 
 def find_local_snapshot(name: str, weights_dir: str | Path | None = None) -> Snapshot | None:
