@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import re
+import struct
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -36,13 +38,13 @@ def typed_errors(name: str) -> Iterator[None]:
 
 
 def _code(error: Exception) -> str:
-    if isinstance(error, EOFError) or _TRUNCATED.search(str(error)):
+    if isinstance(error, (EOFError, struct.error)) or _TRUNCATED.search(str(error)):
         return "truncated"
     return "unsupported" if isinstance(error, NotImplementedError) else "corrupt"
 
 
 def silence_libraries() -> None:
-    """Keeps the UserWarnings of Pillow and pydicom off the terminal, for good.
+    """Keeps the warnings of Pillow and pydicom off the terminal and out of logs, for good.
 
     They repeat tag values, and what matters in them is returned as codes. `warnings.catch_warnings` is no way to do it
     because it is not safe with threads; a filter that is already there is left alone for the same reason.
@@ -50,3 +52,5 @@ def silence_libraries() -> None:
     wanted = ("ignore", None, UserWarning, re.compile(_LIBRARIES), 0)
     if wanted not in warnings.filters:
         warnings.filterwarnings("ignore", category=UserWarning, module=_LIBRARIES)
+        for library in ("PIL", "pydicom"):
+            logging.getLogger(library).setLevel(logging.CRITICAL)

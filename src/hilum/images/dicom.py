@@ -10,7 +10,13 @@ from typing import Any
 import numpy as np
 from pydicom import Dataset, FileDataset, dcmread
 from pydicom.pixels import apply_color_lut, get_decoder
-from pydicom.uid import UID, DeflatedExplicitVRLittleEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
+from pydicom.uid import (
+    UID,
+    DeflatedExplicitVRLittleEndian,
+    ExplicitVRLittleEndian,
+    ImplicitVRLittleEndian,
+    JPEGBaseline8Bit,
+)
 
 from hilum.images.boundary import silence_libraries
 from hilum.images.codes import rejection
@@ -84,7 +90,9 @@ def _decoded(dataset: FileDataset, frame: int, request: Request) -> np.ndarray:
     if not decoder.is_available:
         raise rejection("missing-codec", request.name, _known(syntax))
     _check_length(dataset, syntax, request)
-    array, _description = decoder.as_array(dataset, index=frame)
+    # gdcm, which pydicom would try first, fills up what is missing of a JPEG with grey; Pillow refuses.
+    plugin = "pillow" if syntax == JPEGBaseline8Bit else ""
+    array, _description = decoder.as_array(dataset, index=frame, decoding_plugin=plugin)
     if array.size == 0:
         raise rejection("corrupt", request.name, "an empty frame")
     return array

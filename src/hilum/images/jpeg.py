@@ -8,7 +8,7 @@ import simplejpeg
 from hilum.images.codes import rejection
 from hilum.images.colour import check_colour, to_grey
 from hilum.images.image import Acquisition, Image
-from hilum.images.jpeg_header import JpegHeader, read_jpeg_header
+from hilum.images.jpeg_header import JpegHeader, has_all_scans, read_jpeg_header
 from hilum.images.orientation import is_transposed, upright
 from hilum.images.request import Request
 
@@ -41,6 +41,8 @@ def _check_kind(data: bytes, header: JpegHeader, request: Request) -> None:
         raise rejection("no-such-frame", request.name, f"frame {request.frame} of 1")
     if data.count(b"\xff\xda") > request.limits.jpeg_scans:
         raise rejection("corrupt", request.name, "too many scans")
+    if header.progressive and not has_all_scans(data):
+        raise rejection("truncated", request.name, "a progressive JPEG without its last scans")
 
 
 def _decoded(data: bytes, header: JpegHeader, request: Request) -> tuple[np.ndarray, list[str]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from hilum.images.codes import rejection
@@ -43,42 +44,60 @@ def read_jpeg_header(data: bytes, name: str) -> JpegHeader:
         ImageRejected: `truncated` where the data end before it, `corrupt` where no frame came before it.
     """
     frame, tables, orientation, inverted = None, dict[int, int](), UPRIGHT, False
-    position = 2
-    while True:
-        marker, start, position = _next_segment(data, position, name)
+    for marker, start, end in _segments(data):
         if marker == _QUANTISATION:
-            tables |= _table_sums(data[start:position])
+            tables |= _table_sums(data[start:end])
         elif marker in _FRAMES and frame is None:
-            frame = _frame(marker, data[start:position], name)
+            frame = _frame(marker, data[start:end], name)
         elif marker == _APP1 and orientation == UPRIGHT and data[start : start + 6] == b"Exif\0\0":
-            orientation = exif_orientation(data[start:position])
+            orientation = exif_orientation(data[start:end])
         elif marker == _APP14:
             inverted = data[start : start + 5] == b"Adobe"
         elif marker == _SCAN:
             break
+    else:
+        raise rejection("truncated", name, "a JPEG that ends before its picture")
     if frame is None:
         raise rejection("corrupt", name, "a JPEG without a frame")
     height, width, bits, components, progressive, table = frame
     return JpegHeader(height, width, bits, components, progressive, tables.get(table), orientation, inverted)
 
 
-def _next_segment(data: bytes, position: int, name: str) -> tuple[int, int, int]:
-    """The next marker, where its content starts, and where it ends."""
-    while True:
-        position = data.find(b"\xff", position)
-        if position < 0 or position + 4 > len(data) or data[position + 1] == _END:
-            raise rejection("truncated", name, "a JPEG that ends before its picture")
+def has_all_scans(data: bytes) -> bool:
+    """Whether the scans of a progressive JPEG bring every luminance coefficient to full precision (T.81, G.1.1).
+
+    A file cut off between two scans decodes without complaint, to a blurred picture.
+    """
+    precise, luminance = set[int](), None
+    for marker, start, end in _segments(data):
+        scan = data[start:end]
+        if marker != _SCAN or len(scan) < 4 or len(scan) < 4 + 2 * scan[0]:
+            continue
+        components = scan[1 : 1 + 2 * scan[0] : 2]
+        luminance = components[0] if luminance is None else luminance
+        first, last, bits = scan[1 + 2 * scan[0] : 4 + 2 * scan[0]]
+        if luminance in components and not bits & 15:
+            precise.update(range(first, last + 1))
+    return precise >= set(range(64))
+
+
+def _segments(data: bytes) -> Iterator[tuple[int, int, int]]:
+    """Each marker with where its content starts and ends, up to the end marker or where the data break off."""
+    position, size = 2, len(data)
+    while (position := data.find(b"\xff", position)) >= 0 and position + 4 <= size:
         marker = data[position + 1]
+        if marker == _END:
+            return
         if marker == 0xFF:  # a fill byte
             position += 1
         elif marker in _STANDALONE:
             position += 2
         else:
-            break
-    end = position + 2 + (data[position + 2] << 8 | data[position + 3])
-    if end > len(data):
-        raise rejection("truncated", name, "a JPEG that ends before its picture")
-    return marker, position + 4, max(end, position + 4)
+            start, end = position + 4, position + 2 + (data[position + 2] << 8 | data[position + 3])
+            if end > size:
+                return
+            yield marker, start, end
+            position = max(start, end)
 
 
 def _table_sums(segment: bytes) -> dict[int, int]:

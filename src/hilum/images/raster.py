@@ -72,8 +72,8 @@ class _Raster:
     def __init__(self, kind: str, data: bytes, picture: ImageFile.ImageFile, request: Request) -> None:
         self.kind, self.data, self.picture, self.request = kind, data, picture, request
         self.tags = dict(picture.tag_v2) if isinstance(picture, TiffImagePlugin.TiffImageFile) else {}
-        self.mode, self.bits = picture.mode, self._bits()
-        self.is_upright = bool(self.tags)  # Pillow turns TIFF pictures upright as it loads them
+        self.mode = picture.mode
+        self.bits = self._bits()
         self.warnings: list[str] = []
 
     def image(self) -> Image:
@@ -83,7 +83,8 @@ class _Raster:
         self.picture.load()
         orientation = self._orientation()
         pixels = self._grey()
-        pixels = upright(pixels, UPRIGHT if self.is_upright else orientation)
+        # Pillow and OpenCV turn TIFF pictures, and only those, upright as they load them.
+        pixels = upright(pixels, UPRIGHT if self.tags else orientation)
         return Image(pixels, self._acquisition(pixels, orientation), tuple(self.warnings))
 
     def _bits(self) -> int:
@@ -138,7 +139,6 @@ class _Raster:
         if bgr is None or bgr.dtype != np.uint16 or bgr.ndim != 3:
             self.warnings.append("depth-reduced")
             return self._samples()
-        self.is_upright = False
         return cv2.cvtColor(bgr, cv2.COLOR_BGRA2RGBA if bgr.shape[2] == 4 else cv2.COLOR_BGR2RGB)
 
     def _from_colour(self, samples: np.ndarray) -> np.ndarray:

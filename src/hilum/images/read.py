@@ -47,8 +47,6 @@ def read_image(
     Raises:
         ImageRejected: with a code of `codes.REJECTIONS`, and nothing else whatever the file holds.
     """
-    if not isinstance(source, bytes):
-        source = Path(source)
     name = name_of(source, name)
     with typed_errors(name):
         data = bytes_of(source, limits, name)
