@@ -19,7 +19,7 @@ class Estimate:
 
     Args:
         value: the figure; NaN where it is not defined (say, the AUROC of a class without images).
-        ci_low, ci_high: ends of the 95 % interval.
+        ci_low, ci_high: ends of the interval, 95 % unless `Evaluation.source["level"]` says otherwise.
         k, n: numerator and denominator where the figure is a share of images, else None.
     """
 
@@ -51,8 +51,8 @@ class Verdict:
     """Something that makes the figures worthless or doubtful.
 
     Args:
-        code: `one-class`, `independent`, ...
-        severity: `error` or `warning`.
+        code: `one-class`, `nearly-one-class`, `independent`, `label-order`, `never-called`, `one-true-class`.
+        severity: `error` (the run counts as collapsed) or `warning`.
         sentence: what it means, in plain words with the numbers.
     """
 
@@ -71,12 +71,14 @@ class Evaluation:
         positive: the class that binary figures are about; None with more than two classes.
         images, patients: sizes of the split.
         confusion: images, `[K][K]`, rows true class, columns decision.
-        overall: `accuracy, balanced_accuracy, sensitivity (macro), specificity (macro), ppv (macro), f1 (macro), auroc,
-            auprc, ece, brier, kappa` -> Estimate.
+        overall: `accuracy, balanced_accuracy, sensitivity, specificity, ppv, npv, f1, auroc, auprc, ece, brier,
+            log_loss, kappa` -> Estimate; of the positive class in a binary task where a class is meant, else the mean
+            over classes.
         averaging: the same keys -> in words how the figure was averaged and what its interval rests on.
         per_class: one entry a class, in order.
         verdicts: collapse and independence; empty when all is well.
-        source: `predictions` (file name), `predictions_sha256`, `seed`, `replicates`, `level`.
+        source: `predictions` (file name), `predictions_sha256`, `seed`, `replicates`, `level`, and
+            `class_intervals`, in words what the intervals of `per_class` rest on.
     """
 
     split: str
@@ -90,6 +92,11 @@ class Evaluation:
     per_class: tuple[ClassMetrics, ...]
     verdicts: tuple[Verdict, ...] = ()
     source: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def collapsed(self) -> bool:
+        """Whether a verdict makes the figures worthless."""
+        return any(verdict.severity == "error" for verdict in self.verdicts)
 
     def to_json(self) -> dict[str, Any]:
         """A JSON document; NaN becomes null."""
