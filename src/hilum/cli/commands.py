@@ -11,11 +11,9 @@ import tyro
 
 from hilum.cli.types import Device, Duration, Folder, Names, Pattern, names_of, seconds_of
 
-Positional = tyro.conf.Positional
-
 
 def study(
-    data: Annotated[Positional[Path | None], tyro.conf.arg(metavar="DATA")] = None,
+    data: Annotated[tyro.conf.Positional[Path | None], tyro.conf.arg(metavar="DATA")] = None,
     /,
     *,
     labels: str = "folders",
@@ -76,7 +74,7 @@ def study(
 
 
 def draw(
-    out: Positional[Path],
+    out: tyro.conf.Positional[Path],
     /,
     *,
     images: int = 600,
@@ -124,7 +122,7 @@ def draw(
     )
 
 
-def report(study: Positional[Path], /) -> int:
+def report(study: tyro.conf.Positional[Path], /) -> int:
     """Write the page of a study again, from its folder.
 
     Example: hilum report runs/chest_xray
@@ -140,7 +138,7 @@ def report(study: Positional[Path], /) -> int:
 
 
 def recipes(
-    name: Annotated[Positional[str | None], tyro.conf.arg(metavar="NAME")] = None, /, *, json: bool = False
+    name: Annotated[tyro.conf.Positional[str | None], tyro.conf.arg(metavar="NAME")] = None, /, *, json: bool = False
 ) -> int:
     """List the recipes, or print one.
 

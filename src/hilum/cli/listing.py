@@ -6,9 +6,12 @@ import os
 import shutil
 from importlib import util
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hilum.cli.terminal import print_json, print_line, render_table
+
+if TYPE_CHECKING:
+    from hilum.models import ModelEntry
 
 EXTRAS = {
     "gdcm": ("JPEG, JPEG-LS and JPEG 2000 inside DICOM", "pip install 'hilum[dicom]'"),
@@ -40,15 +43,19 @@ def list_recipes(name: str | None, *, as_json: bool) -> int:
 
 def list_networks(*, as_json: bool) -> int:
     """Our own networks; any timm model goes by its name."""
-    from hilum.models import list_models
+    from hilum.models import MODELS
 
-    entries = list_models()
     if as_json:
-        print_json(entries)
+        print_json([_entry(entry) for entry in MODELS.values()])
         return 0
-    print_line(render_table([(e["name"], e["family"], e["description"]) for e in entries], ("name", "family", "what")))
+    rows = [(e.name, e.family, f"{e.parameters:,}", f"{e.image_size}") for e in MODELS.values()]
+    print_line(render_table(rows, ("name", "family", "parameters", "side")))
     print_line("\nAny other model of timm goes by the name that timm gives it.")
     return 0
+
+
+def _entry(entry: ModelEntry) -> dict[str, Any]:
+    return {name: value for name, value in vars(entry).items() if name != "build"}
 
 
 def run_doctor(weights_dir: Path | None, *, as_json: bool) -> int:

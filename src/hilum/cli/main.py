@@ -16,7 +16,7 @@ ABOUT = (
     "From a folder of chest X-rays to a model that can be defended. For research and teaching; not a medical device."
 )
 
-COMMANDS = {
+COMMANDS: dict[str, Callable[..., int]] = {
     "study": commands.study,
     "draw": commands.draw,
     "report": commands.report,

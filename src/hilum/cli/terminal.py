@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -75,7 +75,7 @@ def print_json(document: Mapping[str, Any] | list[Any]) -> None:
     sys.stdout.write(json.dumps(document, indent=1, default=str) + "\n")
 
 
-def render_table(rows: list[tuple[str, ...]], header: tuple[str, ...]) -> str:
+def render_table(rows: Sequence[tuple[str, ...]], header: tuple[str, ...]) -> str:
     """Columns of text, the first to the left, the others to the right."""
     widths = [max(len(row[column]) for row in (header, *rows)) for column in range(len(header))]
     lines = []

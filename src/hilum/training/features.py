@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from hilum.inference import embed_images
+from hilum.inference.predict import embed_images
 from hilum.models.classifier import Classifier
 from hilum.training.datamodule import Examples, Rows
 from hilum.transforms import Augmentation, Preprocessing, augment
@@ -29,8 +29,10 @@ class AugmentedRows:
 
     def __getitem__(self, positions: Any) -> np.ndarray:
         rows = np.arange(len(self))[positions]
-        seeds = [(self.seed, self.view, int(row)) for row in np.atleast_1d(rows)]
-        return augment(np.ascontiguousarray(self.canvases[rows]), self.augmentation, seeds)
+        some = np.atleast_1d(rows)
+        seeds = [(self.seed, self.view, int(row)) for row in some]
+        changed = augment(np.ascontiguousarray(self.canvases[some]), self.augmentation, seeds)
+        return changed if np.ndim(rows) else changed[0]
 
 
 class HeadOnly(torch.nn.Module):

@@ -68,10 +68,15 @@ class Keeper(Checkpoint):
         on_step: OnStep | None = None,
     ) -> None:
         self.run_dir, self.phase, self.patience = run_dir, phase, patience
-        self.earlier, self.rows = list(rows), list[dict[str, Any]]()
+        self.earlier = list(rows)
         self.stop, self.on_step = stop or StopRequest(), on_step
-        self.best, self.stopped = Best(), ""
         self.started, self.figures = time.monotonic(), dict[str, float]()
+        self.restart()
+
+    def restart(self) -> None:
+        """Forgets the phase; a checkpoint that is loaded next brings back what it had."""
+        self.rows: list[dict[str, Any]] = []
+        self.best, self.stopped = Best(), ""
 
     @property
     def history(self) -> list[dict[str, Any]]:

@@ -48,6 +48,7 @@ class TrainingModule(pl.LightningModule):
     ) -> None:
         super().__init__()
         self.network, self.prepare, self.groups, self.phase = network, prepare, list(groups), phase
+        self.full_lrs = [group["lr"] for group in self.groups]  # the optimiser writes into the groups themselves
         self.max_epochs, self.seed, self.lr_scale = max_epochs, seed, 1.0
         self.val_losses: list[float] = []
         weights = None if class_weights is None else torch.from_numpy(class_weights)
@@ -72,8 +73,8 @@ class TrainingModule(pl.LightningModule):
     def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
         epoch = self.current_epoch + (batch_idx + 1) / self.steps_an_epoch
         factor = self.lr_scale * lr_factor(self.phase, epoch, self.max_epochs, self.val_losses)
-        for group, whole in zip(self.optimizers().param_groups, self.groups, strict=True):  # type: ignore[union-attr]
-            group["lr"] = whole["lr"] * factor
+        for group, full in zip(self.optimizers().param_groups, self.full_lrs, strict=True):  # type: ignore[union-attr]
+            group["lr"] = full * factor
 
     def training_step(self, batch: Batch, batch_idx: int) -> torch.Tensor:
         logits = self.network(self.prepare(batch["inputs"])).float()

@@ -31,6 +31,7 @@ def make_trainer(
     for name in ("lightning.pytorch", "lightning.fabric"):
         logging.getLogger(name).setLevel(logging.ERROR)
     # One process reads the cache faster than workers could hand batches over.
+    warnings.filterwarnings("ignore", message=".*treespec, LeafSpec.*")  # lightning against a newer torch
     warnings.filterwarnings("ignore", message=".*does not have many workers.*")
     warnings.filterwarnings("ignore", message=".*is smaller than the logging interval.*")
     accelerator = {"cuda": "gpu"}.get(device.type, device.type)

@@ -16,6 +16,10 @@ BACKBONES = ("mobilenetv2_100", "efficientnet_b0", "resnet18", "resnet50", "conv
 """Backbones that the default recipes know how to fine-tune, the best for a small machine first."""
 
 
+LEAST_STEPS, QUICK_STEPS = 400, 60
+"""Steps that each phase of a default recipe has at least."""
+
+
 def plan_recipes(
     names: Sequence[str | Recipe] | None, *, weights_dir: Path | None, quick: bool
 ) -> tuple[tuple[Recipe, ...], tuple[str, ...]]:
@@ -31,6 +35,18 @@ def plan_recipes(
     """
     chosen, remarks = (named(names), ()) if names else _default(weights_dir, quick)
     return tuple(_quick(recipe) for recipe in chosen) if quick else tuple(chosen), remarks
+
+
+def suited(recipe: Recipe, train_images: int, *, quick: bool) -> Recipe:
+    """The same recipe with more epochs where the data are so few that its epochs would be a handful of steps.
+
+    Args:
+        train_images: size of the training split.
+    """
+    least = QUICK_STEPS if quick else LEAST_STEPS
+    steps = max(1, train_images // recipe.batch_size)
+    phases = tuple(replace(phase, max_epochs=max(phase.max_epochs, least // steps)) for phase in recipe.phases)
+    return replace(recipe, phases=phases)
 
 
 def named(names: Iterable[str | Recipe]) -> list[Recipe]:

@@ -17,7 +17,8 @@ from hilum.data.cache import CanvasCache
 from hilum.data.manifest import Manifest
 from hilum.data.predictions import Predictions
 from hilum.errors import HilumError
-from hilum.evaluation import Evaluation, evaluate, read_evaluations, write_evaluations
+from hilum.evaluation.evaluate import evaluate
+from hilum.evaluation.values import Evaluation, read_evaluations, write_evaluations
 from hilum.recipes.convert import to_json
 from hilum.recipes.schema import Recipe
 from hilum.transforms import Augmentation, Preprocessing
@@ -117,10 +118,8 @@ def _train(
     time_budget: float | None,
     on_step: Callable[[int, int, str], None],
 ) -> dict[str, Any]:
-    from hilum.models.modelfile import save_model
-
-    from hilum.inference import choose_device
-    from hilum.models import create_model
+    from hilum.inference.device import choose_device
+    from hilum.models import create_model, save_model
     from hilum.models.stages import stage_table
     from hilum.training.fit import Settings, fit
     from hilum.training.phase import Phase
@@ -149,7 +148,7 @@ def _train(
         hidden=recipe.model.hidden,
         seed=options.seed,
     )
-    weights = getattr(model, "weights", None)
+    weights = model.weights
     if weights and weights.get("normalisation"):
         # A pre-trained network wants the numbers that it was trained with, whatever the recipe's default says.
         preprocessing = replace(preprocessing, normalisation=weights["normalisation"])
@@ -172,7 +171,7 @@ def _train(
     save_model(
         run_dir / "model.safetensors",
         model,
-        labels=manifest.labels,
+        labels=manifest.labels.names,
         preprocessing=preprocessing.to_json(),
         recipe=resolved,
         fingerprint=manifest.fingerprint,
@@ -213,11 +212,11 @@ def predict_split(run_dir: Path, manifest: Manifest, study_dir: Path, split: str
 
     The model is read back from its file: what is evaluated is what a user will load.
     """
-    from hilum.models.modelfile import load_model
+    from hilum.inference.device import choose_device
+    from hilum.inference.predict import predict_logits
+    from hilum.models import load_model
 
-    from hilum.inference import choose_device, predict_logits
-
-    model, header = load_model(run_dir / "model.safetensors", labels=manifest.labels)
+    model, header = load_model(run_dir / "model.safetensors", labels=manifest.labels.names)
     preprocessing = Preprocessing(**header.preprocessing)
     rows = manifest.split(split)
     canvases = open_cache(manifest, preprocessing, study_dir / "cache").of(rows)

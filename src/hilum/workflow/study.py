@@ -11,16 +11,16 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from hilum.workflow.choice import leaderboard_of, open_test_split
 
 from hilum.data.manifest import Manifest
 from hilum.errors import DataError
-from hilum.evaluation import Evaluation
+from hilum.evaluation.values import Evaluation
 from hilum.recipes.schema import Recipe
 from hilum.version import __version__
+from hilum.workflow.choice import leaderboard_of, open_test_split
 from hilum.workflow.data import StudyData, drawn_data, study_data, write_csv
 from hilum.workflow.options import CPU_BUDGET, Options
-from hilum.workflow.plan import plan_recipes
+from hilum.workflow.plan import plan_recipes, suited
 from hilum.workflow.record import machine, now, versions, write_json
 from hilum.workflow.run import RunOutcome, preprocessing_of, run_recipe
 from hilum.workflow.voice import Silent, Voice
@@ -51,9 +51,10 @@ class Study:
     @property
     def headline(self) -> str:
         """One sentence: the result with its interval."""
-        from hilum.report import render_headline
+        from hilum.report.sections.headline import describe_result
+        from hilum.report.study_folder import read_study
 
-        return render_headline(self.study_dir)
+        return str(describe_result(read_study(self.study_dir)).striptags())
 
     @property
     def model_path(self) -> Path | None:
@@ -112,6 +113,9 @@ def run_study(data: Path | None, options: Options, voice: Voice | None = None) -
         found = study_data(data, study_dir, options, [preprocessing_of(recipe) for recipe in recipes], bar)
     warnings = [*remarks, *found.manifest.facts["warnings"], *_rejection_warning(found)]
     _tell(voice, found, warnings)
+    if options.recipes is None:
+        train_images = len(found.manifest.split("train"))
+        recipes = tuple(suited(recipe, train_images, quick=options.quick) for recipe in recipes)
     outcomes = _run_all(recipes, found.manifest, study_dir, options, clock, voice)
     with clock.stage("evaluation", voice):
         leaderboard, chosen = leaderboard_of(study_dir, outcomes)
@@ -164,7 +168,7 @@ def _budget(options: Options) -> float | None:
 
 
 def _device_name(device: str) -> str:
-    from hilum.inference import choose_device
+    from hilum.inference.device import choose_device
 
     return choose_device(device).type
 

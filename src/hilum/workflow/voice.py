@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Protocol
 
 
@@ -23,14 +23,8 @@ class Voice(Protocol):
     def warn(self, sentence: str) -> None:
         """One sentence that the user should read."""
 
-    def stage(self, name: str) -> _Stage:
+    def stage(self, name: str) -> AbstractContextManager[Bar]:
         """A context manager around a stage; gives a Bar."""
-
-
-class _Stage(Protocol):
-    def __enter__(self) -> Bar: ...
-
-    def __exit__(self, *_: object) -> bool | None: ...
 
 
 class Silent:

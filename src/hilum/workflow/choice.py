@@ -1,0 +1,66 @@
+"""The choice on validation, and the one place where a study opens its test split."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from hilum.data.manifest import Manifest
+from hilum.evaluation.leaderboard import Entry, choose_run, leaderboard
+from hilum.evaluation.ledger import read_ledger, record_opening, record_predictions
+from hilum.evaluation.values import Evaluation, read_evaluations
+from hilum.workflow.options import Options
+from hilum.workflow.record import file_sha256, read_json
+from hilum.workflow.run import RunOutcome, add_evaluation, predict_split
+
+
+def leaderboard_of(study_dir: Path, outcomes: Sequence[RunOutcome]) -> tuple[pd.DataFrame, str | None]:
+    """The table of runs, best on validation first, and the run that is chosen."""
+    entries = [_entry(study_dir / outcome.run, outcome) for outcome in outcomes]
+    return leaderboard(entries), choose_run(entries)
+
+
+def _entry(run_dir: Path, outcome: RunOutcome) -> Entry:
+    environment = read_json(run_dir / "environment.json") or {}
+    recipe = read_json(run_dir / "recipe.json") or {}
+    metrics = run_dir / "metrics.json"
+    usable = outcome.status in ("done", "collapsed") and metrics.exists()
+    weights = environment.get("weights")
+    return Entry(
+        run=outcome.run,
+        recipe=outcome.recipe,
+        model=recipe.get("model", {}).get("name", ""),
+        weights=weights["name"] if weights else "none",
+        parameters=environment.get("parameters"),
+        status=outcome.status,
+        epochs=environment.get("epochs_done"),
+        seconds=environment.get("seconds"),
+        validation=read_evaluations(metrics)["val"] if usable else None,
+    )
+
+
+def open_test_split(study_dir: Path, run: str, manifest: Manifest, options: Options) -> Evaluation:
+    """Evaluates a run on the test split; the opening is in the ledger before anything is predicted.
+
+    A test split that this very model file has already been evaluated on is not opened again.
+    """
+    run_dir = study_dir / run
+    model_sha256, path = file_sha256(run_dir / "model.safetensors"), run_dir / "predictions-test.parquet"
+    already = [entry for entry in read_ledger(study_dir) if entry.model_sha256 == model_sha256]
+    if already and path.exists() and already[-1].predictions_sha256 == file_sha256(path):
+        known = read_evaluations(run_dir / "metrics.json")
+        return known["test"] if "test" in known else add_evaluation(run_dir, "test", options)
+    opening = record_opening(
+        study_dir,
+        run=run,
+        recipe=(read_json(run_dir / "recipe.json") or {}).get("name", run),
+        model_sha256=model_sha256,
+        predictions=f"{run}/{path.name}",
+        images=len(manifest.split("test")),
+        reason="chosen on validation",
+    )
+    predict_split(run_dir, manifest, study_dir, "test", options)
+    record_predictions(study_dir, opening, file_sha256(path))
+    return add_evaluation(run_dir, "test", options)
