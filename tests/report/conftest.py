@@ -18,7 +18,8 @@ from PIL import Image
 
 from hilum.data.manifest import Manifest
 from hilum.data.predictions import Predictions
-from hilum.evaluation import evaluate
+from hilum.evaluation.evaluate import evaluate
+from hilum.evaluation.ledger import record_opening, record_predictions
 from hilum.evaluation.values import Evaluation, write_evaluations
 from hilum.labels import LabelSet
 
@@ -172,7 +173,8 @@ def _draw_run(
             predictions = _simulate(rows, manifest.labels, skill, generator)
             path = folder / f"predictions-{split}.parquet"
             predictions.write(path)
-            evaluations[split] = evaluate(predictions, seed=plan.seed, replicates=200)
+            source = {"predictions": path.name, "predictions_sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
+            evaluations[split] = evaluate(predictions, seed=plan.seed, replicates=200, source=source)
     write_evaluations(folder / "metrics.json", evaluations)
     _write_history(folder / "history.csv", generator)
     (folder / "recipe.json").write_text(json.dumps(_recipe(name)))
@@ -226,19 +228,19 @@ def _standing(run: str, status: str, evaluation: Evaluation, chosen: bool) -> di
 
 
 def _write_ledger(study: Path, chosen: str, plan: Plan) -> None:
-    line = {
-        "time": "2025-11-20T18:12:03+00:00",
-        "split": "test",
-        "run": chosen,
-        "recipe": chosen,
-        "model_sha256": "ab" * 32,
-        "predictions": f"{chosen}/predictions-test.parquet",
-        "predictions_sha256": "cd" * 32,
-        "images": plan.images.get("test", 0) * len(plan.labels),
-        "reason": "chosen on validation",
-    }
-    lines = [json.dumps({**line, "model_sha256": f"{i:02d}" * 32}) for i in range(plan.openings)]
-    (study / "ledger.jsonl").write_text("\n".join(lines) + "\n")
+    predictions = f"{chosen}/predictions-test.parquet"
+    digest = hashlib.sha256((study / predictions).read_bytes()).hexdigest()
+    for i in range(plan.openings):
+        opening = record_opening(
+            study,
+            run=chosen,
+            recipe=chosen,
+            model_sha256=f"{i:02d}" * 32,
+            predictions=predictions,
+            images=plan.images.get("test", 0) * len(plan.labels),
+            reason="chosen on validation" if i == 0 else "asked for by hand",
+        )
+        record_predictions(study, opening, digest)
 
 
 def _write_facts(study: Path, chosen: str | None, plan: Plan) -> None:

@@ -13,6 +13,7 @@ from markupsafe import Markup
 from hilum.report.charts.palette import render_stylesheet, render_variables
 from hilum.report.sections.banner import render_banner
 from hilum.report.sections.confusion import make_confusion
+from hilum.report.sections.curves import make_precision_recall, make_reliability, make_roc
 from hilum.report.sections.data import make_counts, make_left_out, make_patients, make_samples
 from hilum.report.sections.headline import describe_result, render_headline
 from hilum.report.sections.leaderboard import make_fruitless, make_leaderboard
@@ -44,7 +45,17 @@ CHAPTERS = (
     Chapter(
         "chosen",
         "The chosen run",
-        (make_training, make_confusion, make_per_class, make_averages, make_mistakes, make_right),
+        (
+            make_training,
+            make_confusion,
+            make_per_class,
+            make_roc,
+            make_precision_recall,
+            make_reliability,
+            make_averages,
+            make_mistakes,
+            make_right,
+        ),
     ),
     Chapter("test", "How often the test split was opened", (make_ledger,)),
     Chapter("making", "How it was made", (make_repetition, make_recipe, make_stages)),

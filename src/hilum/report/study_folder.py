@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 from hilum.data.manifest import Manifest, read_manifest
 from hilum.data.predictions import Predictions, read_predictions
 from hilum.errors import DataError
+from hilum.evaluation.ledger import Opening, find_broken_line, read_ledger
 from hilum.evaluation.values import Estimate, Evaluation, read_evaluations
 
 SCHEMA = "hilum.study/1"
@@ -80,21 +81,6 @@ class Quarantined:
 
 
 @dataclass(frozen=True)
-class Opening:
-    """One line of the ledger: a time at which a split that is kept closed was opened."""
-
-    time: str = ""
-    split: str = "test"
-    run: str = ""
-    recipe: str = ""
-    model_sha256: str = ""
-    predictions: str = ""
-    predictions_sha256: str = ""
-    images: int = 0
-    reason: str = ""
-
-
-@dataclass(frozen=True)
 class Standing:
     """One row of the leaderboard; figures are of validation."""
 
@@ -151,13 +137,18 @@ class Run:
 
 @dataclass(frozen=True)
 class Study:
-    """Everything that the report is made of, besides the pictures themselves."""
+    """Everything that the report is made of, besides the pictures themselves.
+
+    Args:
+        broken_ledger_line: the first line of the ledger that does not follow from those before it.
+    """
 
     folder: Path
     facts: StudyFacts
     manifest: Manifest
     quarantine: tuple[Quarantined, ...]
     ledger: tuple[Opening, ...]
+    broken_ledger_line: int | None
     leaderboard: tuple[Standing, ...]
     chosen: Run | None
 
@@ -183,7 +174,8 @@ def read_study(folder: Path) -> Study:
         facts=facts,
         manifest=read_manifest(folder / "manifest.parquet"),
         quarantine=tuple(Quarantined(**row) for row in _read_rows(folder / "quarantine.csv", Quarantined)),
-        ledger=_read_ledger(folder / "ledger.jsonl"),
+        ledger=read_ledger(folder),
+        broken_ledger_line=find_broken_line(folder),
         leaderboard=tuple(map(_standing, _read_csv(folder / "leaderboard.csv"))),
         chosen=read_run(folder / facts.chosen_run) if facts.chosen_run else None,
     )
@@ -214,26 +206,14 @@ def _read_facts(path: Path) -> StudyFacts:
         raise DataError(
             str(path), expected=f"a file of the kind {SCHEMA}", found=found, way_out="Run `hilum study` first."
         )
-    known = _known(StudyFacts, document)
-    return _checked(
-        path,
-        lambda: StudyFacts(
-            **{
-                **known,
-                "stages": tuple(Stage(**_known(Stage, stage)) for stage in known.get("stages", ())),
-                "runs": tuple(RunOutcome(**_known(RunOutcome, run)) for run in known.get("runs", ())),
-                "labels": tuple(known.get("labels", ())),
-                "warnings": tuple(known.get("warnings", ())),
-            }
-        ),
-    )
+    return _checked(path, lambda: _facts(_known(StudyFacts, document)))
 
 
-def _read_ledger(path: Path) -> tuple[Opening, ...]:
-    lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
-    return tuple(
-        _checked(path, lambda line=line: Opening(**_known(Opening, json.loads(line)))) for line in lines if line.strip()
-    )
+def _facts(known: dict[str, Any]) -> StudyFacts:
+    known["stages"] = tuple(Stage(**_known(Stage, stage)) for stage in known.get("stages", ()))
+    known["runs"] = tuple(RunOutcome(**_known(RunOutcome, run)) for run in known.get("runs", ()))
+    known |= {name: tuple(known.get(name, ())) for name in ("labels", "warnings")}
+    return StudyFacts(**known)
 
 
 def _standing(row: Mapping[str, str]) -> Standing:
@@ -245,8 +225,12 @@ def _standing(row: Mapping[str, str]) -> Standing:
         parameters=_whole(row.get("parameters")),
         epochs=_whole(row.get("epochs")),
         seconds=_float(row.get("seconds")),
-        figures={name: Estimate(*(_float(row[f"val_{name}{end}"]) for end in ("", "_low", "_high"))) for name in names},
+        figures={name: _figure(row, f"val_{name}") for name in names},
     )
+
+
+def _figure(row: Mapping[str, str], name: str) -> Estimate:
+    return Estimate(_float(row[name]), _float(row[f"{name}_low"]), _float(row[f"{name}_high"]))
 
 
 def _read_json(path: Path, default: Any) -> Any:

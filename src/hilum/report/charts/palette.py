@@ -53,7 +53,7 @@ def _rules(classes: tuple[str, ...], theme: str) -> str:
 
 
 def render_variables() -> str:
-    """The same colours as CSS variables (`--ink`, `--accent`, `--c0`, ...), for everything on the page besides figures."""
+    """The same colours as CSS variables (`--ink`, `--accent`, `--c0`, ...), for the page around the figures."""
     light, dark = (_variables(theme) for theme in ("light", "dark"))
     return f":root{{{light}}}@media (prefers-color-scheme:dark){{:root{{{dark}}}}}@media print{{:root{{{light}}}}}"
 

@@ -3,54 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
-from hilum.evaluation.values import Estimate
+from hilum.evaluation.curves import ReliabilityBin
 from hilum.report.charts.axes import Panel
 from hilum.report.charts.roc import QUARTERS
 from hilum.report.charts.svg import Figure, dot, element, line, text
-from hilum.report.words import render_count, render_percent
+from hilum.report.words import render_percent
 
 BARS = 46.0
 
 
-@dataclass(frozen=True)
-class Bin:
-    """Images whose stated probability lies in one range.
-
-    Args:
-        low, high: ends of the range.
-        stated: mean of the stated probabilities.
-        right: how often it was so; `k` of `n` images.
-    """
-
-    low: float
-    high: float
-    stated: float
-    right: Estimate
-    images: int
-
-
-def plot_reliability(bins: Sequence[Bin], heading: str = "Stated and true", colour: str = "accent") -> Figure:
-    """Share that was so against the probability that was stated, and beneath it how many images each bin holds."""
-    filled = [each for each in bins if each.images]
+def plot_reliability(bins: Sequence[ReliabilityBin], colour: str = "accent") -> Figure:
+    """Share of right answers against the probability that was stated, and beneath it the images of each bin."""
     panel = Panel((0, 1), (0, 1), width=320, height=340, bottom=44 + BARS + 12)
-    panel.heading(heading)
-    panel.y_axis("share that was so", QUARTERS)
+    panel.heading("Stated and kept")
+    panel.y_axis("share that was right", QUARTERS)
     panel.add(line(*panel.at(0, 0), *panel.at(1, 1), "s-muted dashed"))
-    panel.add(text("stated = true", panel.across(0.3) - 6, panel.up(0.34), style="f-muted small", anchor="end"))
-    for each in filled:
-        panel.whisker(each.stated, each.right.ci_low, each.right.ci_high, f"s-{colour}")
-        panel.add(dot(*panel.at(each.stated, each.right.value), f"f-{colour}", 4))
-    _draw_counts(panel, filled, colour)
+    panel.add(text("stated = kept", panel.across(0.3) - 6, panel.up(0.34), style="f-muted small", anchor="end"))
+    for each in bins:
+        panel.whisker(each.confidence, each.share.ci_low, each.share.ci_high, f"s-{colour}")
+        panel.add(dot(*panel.at(each.confidence, each.share.value), f"f-{colour}", 4))
+    _draw_counts(panel, bins, colour)
     listed = "; ".join(
-        f"stated {render_percent(each.stated)}, so in {render_percent(each.right.value)} of {render_count(each.images, 'image')}"
-        for each in filled
+        f"stated {render_percent(each.confidence)}, right {render_percent(each.share.value)} of {each.images:,} images"
+        for each in bins
     )
     return panel.figure("Reliability diagram", f"{listed}.")
 
 
-def _draw_counts(panel: Panel, bins: Sequence[Bin], colour: str) -> None:
+def _draw_counts(panel: Panel, bins: Sequence[ReliabilityBin], colour: str) -> None:
     base = panel.height - 44
     most = max((each.images for each in bins), default=1)
     for each in bins:

@@ -61,7 +61,8 @@ def describe_confusion(evaluation: Evaluation) -> str:
         return "Every picture was called what it is."
     count, i, j = max(wrong, key=lambda each: each[0])
     total = sum(confusion[i])
+    missed = render_count(sum(n for n, _, _ in wrong), "picture")
     return (
-        f"{render_count(sum(n for n, _, _ in wrong), 'picture')} of {sum(map(sum, confusion)):,} got a wrong answer. The most frequent "
-        f"mistake: {count:,} of {total:,} {labels[i]} called {labels[j]} ({render_percent(count / total)})."
+        f"{missed} of {sum(map(sum, confusion)):,} got a wrong answer. The most frequent mistake: "
+        f"{count:,} of {total:,} {labels[i]} called {labels[j]} ({render_percent(count / total)})."
     )

@@ -124,18 +124,17 @@ def _describe_patients(sizes: pd.Series, several: int) -> str:
     people = render_count(len(sizes), "patient")
     if not several:
         return f"{people}, each with one image."
-    return f"{people}; {several:,} of them have several images, at most {int(sizes.max()):,}. All images of a patient lie in one split."
+    most = int(sizes.max())
+    return f"{people}; {several:,} of them have several images, at most {most:,}."
 
 
 def make_left_out(study: Study) -> Section:
     """Files in quarantine, by code and by name."""
     codes = Counter(entry.code for entry in study.quarantine)
     listed = join_words([f"{number:,} × {code}" for code, number in codes.most_common()])
-    sentence = (
-        f"{render_count(len(study.quarantine), 'file')} could not be used and {'was' if len(study.quarantine) == 1 else 'were'} left out: {listed}."
-        if codes
-        else "Every file could be used."
-    )
+    files = render_count(len(study.quarantine), "file")
+    were = "was" if len(study.quarantine) == 1 else "were"
+    sentence = f"{files} could not be used and {were} left out: {listed}." if codes else "Every file could be used."
     return Section(
         "What was left out",
         render(

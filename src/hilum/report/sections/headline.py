@@ -54,7 +54,7 @@ def describe_result(study: Study) -> Markup:
     """The result in one sentence, its figures marked up."""
     evaluation, run = evaluated(study), study.chosen
     if run is None:
-        return Markup(escape(_circumstances(study, "test") + _no_result(study)))
+        return Markup(escape(capitalise(_circumstances(study, "test") + _no_result(study))))
     if evaluation is None:
         return Markup(escape(f"{run.name} was chosen, but it holds no figures: the study is not finished."))
     start = escape(capitalise(_circumstances(study, evaluation.split)))
@@ -83,8 +83,10 @@ def key_figures(study: Study, evaluation: Evaluation) -> tuple[KeyFigure, ...]:
 
 
 def _circumstances(study: Study, split: str) -> str:
-    drawn = "on drawn X-rays, not real ones, " if study.facts.drawn else ""
-    return drawn + ("on validation (optimistic), " if split == "val" else "")
+    drawn = "on drawn X-rays, not real ones" if study.facts.drawn else ""
+    optimistic = "on validation only (optimistic)" if split == "val" else ""
+    joined = " and ".join(filter(None, (drawn, optimistic)))
+    return f"{joined}, " if joined else ""
 
 
 def _achievement(study: Study, evaluation: Evaluation) -> Markup:
@@ -108,7 +110,7 @@ def _no_result(study: Study) -> str:
         status: sum(run.status == status for run in study.facts.runs) for status in ("collapsed", "failed", "skipped")
     }
     listed = join_words([f"{count} {status}" for status, count in counts.items() if count])
-    return capitalise("no run of this study gave a model worth evaluating" + (f": {listed}." if listed else "."))
+    return "no run of this study gave a model worth evaluating" + (f": {listed}." if listed else ".")
 
 
 def _asked(study: Study) -> str:

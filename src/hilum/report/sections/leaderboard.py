@@ -92,7 +92,8 @@ def _describe(study: Study, rows: list[Standing], names: tuple[str, ...]) -> str
     if not close:
         return f"{start} No other run's interval reaches its own."
     listed = join_words(close) if len(close) <= 3 else f"{len(close)} other runs"
-    return f"{start} The {'interval' if len(close) == 1 else 'intervals'} of {listed} overlap{'s' if len(close) == 1 else ''} with it: this validation split may not tell them apart."
+    overlap = "The interval of {} overlaps" if len(close) == 1 else "The intervals of {} overlap"
+    return f"{start} {overlap.format(listed)} with it: this validation split may not tell them apart."
 
 
 def _article(name: str) -> str:

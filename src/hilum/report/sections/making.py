@@ -74,7 +74,7 @@ def make_stages(study: Study) -> Section | None:
 
 
 def flatten(document: Any, path: str = "") -> Iterator[tuple[str, str]]:
-    """Nested names and numbers as (`phases.1.lr`, `0.001`); lists of plain values stay on one line; lists count from 1."""
+    """Nested names and numbers as (`phases.1.lr`, `0.001`), from 1; a list of plain values stays on one line."""
     if isinstance(document, Mapping):
         for name, value in document.items():
             yield from flatten(value, f"{path}.{name}" if path else str(name))

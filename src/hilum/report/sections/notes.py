@@ -9,7 +9,7 @@ from markupsafe import Markup
 from hilum.evaluation.values import Evaluation
 from hilum.report.sections.section import Section, evaluated, name_source, render
 from hilum.report.study_folder import Study
-from hilum.report.words import capitalise, end_sentence, join_words, render_metric, render_percent
+from hilum.report.words import capitalise, end_sentence, join_words, render_metric
 
 PER_CLASS = "per class"
 
@@ -56,9 +56,9 @@ def _title(note: Note) -> str:
 
 
 def _about_classes(evaluation: Evaluation) -> str:
-    level = render_percent(float(evaluation.source.get("level", 0.95)))
+    intervals = end_sentence(str(evaluation.source.get("class_intervals", "")))
     return (
-        "Each class against all others together; the answer of the network is the class that it holds most probable. "
-        f"Sensitivity: of the images of this class, the share that it found. Specificity: of all others, the share that it "
-        f"did not call by this name. PPV: of those that it called so, the share that were. Intervals: {level}, by patient."
-    )
+        "The answer of the network is the class that it holds most probable. Sensitivity: of the images of this class, "
+        "the share that it found. Specificity: of all others, the share that it did not call by this name. PPV: of "
+        f"those that it called so, the share that were. {intervals}"
+    ).strip()

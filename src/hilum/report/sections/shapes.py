@@ -76,25 +76,24 @@ def _describe(strips: tuple[Strip, ...], heading: str, percent: bool) -> str:
     found = []
     if len(train) > 1:
         low, high = min(train, key=_median), max(train, key=_median)
-        apart = low.quartiles[2] < high.quartiles[0]
-        words = (
-            "the middle halves of the two do not touch: a network may learn this instead of disease"
-            if apart
-            else "the middle halves of the two overlap"
-        )
-        found.append(
-            f"in training the median goes from {_write(low, high, percent)} ({low.label}) to {_write(high, low, percent)} ({high.label}); {words}"
-        )
+        medians = f"{_write(low, high, percent)} ({low.label}) to {_write(high, low, percent)} ({high.label})"
+        found.append(f"in training the median goes from {medians}; {_describe_overlap(low, high)}")
     moved = [strip.label for strip in strips if strip.split == "test" and _moved(strip, train)]
     if moved:
         found.append(f"the test median of {join_words(moved)} lies outside the middle half of training")
     return f"{heading}: {'; '.join(found)}." if found else f"{heading} of each class and split."
 
 
+def _describe_overlap(low: Strip, high: Strip) -> str:
+    if low.quartiles[2] < high.quartiles[0]:
+        return "the middle halves of the two do not touch: a network may learn this instead of disease"
+    return "the middle halves of the two overlap"
+
+
 def _write(strip: Strip, other: Strip, percent: bool) -> str:
     """A median with as many digits as it takes to tell it from the other."""
     values = [each * (100 if percent else 1) for each in (_median(strip), _median(other))]
-    decimals = supported_decimals(min(values), max(values), (0, 3))
+    decimals = supported_decimals(min(values), 2 * max(values) - min(values), (0, 3))
     return f"{values[0]:.{decimals}f}" + (f"{NO_BREAK}%" if percent else "")
 
 

@@ -20,7 +20,12 @@ def make_training(study: Study) -> Section | None:
     sentences = [_describe_loss(run), _describe_phases(run), _describe_end(run)]
     return Section(
         "Training",
-        render("training.html", figures=[each for each in figures if each], sentence=" ".join(filter(None, sentences))),
+        render(
+            "panels.html",
+            figures=[each for each in figures if each],
+            sentence=" ".join(filter(None, sentences)),
+            source="",
+        ),
     )
 
 

@@ -10,6 +10,8 @@ from hilum.evaluation.values import Evaluation
 from hilum.report.sections.section import evaluated
 from hilum.report.study_folder import Study
 from hilum.report.words import (
+    SHARES,
+    capitalise,
     end_sentence,
     join_words,
     render_count,
@@ -82,6 +84,8 @@ def _check_openings(study: Study, evaluation: Evaluation) -> Check:
     if evaluation.split == "val":
         sentence = "There is no test figure. Validation chose the run and its epoch, so its figure is optimistic."
         return Check(False, sentence)
+    if study.broken_ledger_line is not None:
+        return Check(False, f"The ledger was changed after it was written: see its line {study.broken_ledger_line}.")
     opened = sum(opening.split == "test" for opening in study.ledger)
     if opened == 1:
         return Check(True, "The test split was opened once, for the run that validation had chosen.")
@@ -94,7 +98,8 @@ def _check_openings(study: Study, evaluation: Evaluation) -> Check:
 
 def _check_answers(evaluation: Evaluation) -> Iterator[Check]:
     for verdict in evaluation.verdicts:
-        yield Check(False, end_sentence(verdict.sentence))
+        if verdict.severity != "error":  # those stand above everything else
+            yield Check(False, end_sentence(verdict.sentence))
     if not evaluation.verdicts:
         yield Check(True, "The answers depend on what the pictures show, and every answer is not the same.")
 
@@ -117,9 +122,8 @@ def _check_gap(study: Study) -> Iterator[Check]:
     val, test = (evaluations[split].overall.get(name) for split in ("val", "test"))
     if val is None or test is None or not (math.isfinite(val.ci_low) and math.isfinite(test.ci_high)):
         return
-    percent = name == "accuracy"
-    both = f"{render_metric(name)} was {render_estimate(val, percent=percent)} on validation and {render_estimate(test, percent=percent)} on test"
-    both = both[0].upper() + both[1:]
+    before, after = (render_estimate(each, percent=name in SHARES) for each in (val, test))
+    both = capitalise(f"{render_metric(name)} was {before} on validation and {after} on test")
     if test.ci_high < val.ci_low:
         yield Check(False, f"{both}: the test pictures are harder or of another kind than those it learned from.")
     else:

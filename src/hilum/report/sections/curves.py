@@ -1,0 +1,144 @@
+"""ROC, precision-recall and reliability of the chosen run, computed from its predictions file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from hilum.data.predictions import Predictions
+from hilum.evaluation.bootstrap import Patients
+from hilum.evaluation.curves import pr_curve, reliability, roc_band, roc_curve
+from hilum.evaluation.values import ClassMetrics, Evaluation
+from hilum.report.charts.palette import class_colour
+from hilum.report.charts.reliability import plot_reliability
+from hilum.report.charts.roc import OperatingPoint, complement, plot_precision_recall, plot_roc
+from hilum.report.charts.svg import Figure
+from hilum.report.sections.section import Section, name_source, render
+from hilum.report.study_folder import Run, Study
+from hilum.report.words import render_estimate, render_percent
+
+
+@dataclass(frozen=True)
+class Answers:
+    """An evaluation beside the predictions that it was computed from."""
+
+    evaluation: Evaluation
+    predictions: Predictions
+    patients: Patients
+
+    @classmethod
+    def of(cls, run: Run | None) -> Answers | None:
+        """None where a run has no evaluation, or its predictions file is gone."""
+        if run is None or run.evaluation is None or run.predictions is None:
+            return None
+        return cls(run.evaluation, run.predictions, Patients.of(run.predictions.table["patient_id"].tolist()))
+
+    def classes(self) -> Iterator[tuple[int, ClassMetrics]]:
+        """The classes that have a curve of their own: of two, the positive one, for the other one mirrors it."""
+        for position, entry in enumerate(self.evaluation.per_class):
+            if self.evaluation.positive in (None, entry.label) and 0 < entry.images < self.evaluation.images:
+                yield position, entry
+
+
+def make_roc(study: Study) -> Section | None:
+    """One small panel a class, with a band by patient and the point where the network decides."""
+    answers = Answers.of(study.chosen)
+    figures = list(plot_rocs(answers)) if answers else []
+    if answers is None or not figures:
+        return None
+    sentence = f"{_compare(answers.evaluation)} The cross is where the network decides, with its interval each way."
+    return Section("ROC", render("panels.html", figures=figures, sentence=sentence, source=name_source(study)))
+
+
+def make_precision_recall(study: Study) -> Section | None:
+    """One small panel a class."""
+    answers = Answers.of(study.chosen)
+    figures = list(plot_precision_recalls(answers)) if answers else []
+    if answers is None or not figures:
+        return None
+    sentence = _describe_ppv(answers.evaluation)
+    return Section(
+        "Precision and recall", render("panels.html", figures=figures, sentence=sentence, source=name_source(study))
+    )
+
+
+def make_reliability(study: Study) -> Section | None:
+    """Stated probabilities against the share that was right."""
+    answers = Answers.of(study.chosen)
+    if answers is None:
+        return None
+    sentence = _describe_reliability(answers)
+    return Section(
+        "Can its probabilities be taken at their word?",
+        render("panels.html", figures=[plot_confidence(answers)], sentence=sentence, source=name_source(study)),
+    )
+
+
+def plot_rocs(answers: Answers) -> Iterator[Figure]:
+    """The ROC curve of each class."""
+    target, probs, source = answers.predictions.target, answers.predictions.probs, answers.evaluation.source
+    settings = {"replicates": int(source.get("replicates", 1000)), "seed": int(source.get("seed", 0))}
+    for i, entry in answers.classes():
+        curve = roc_curve(probs[:, i], target == i)
+        band = roc_band(probs[:, i], target == i, answers.patients, **settings, level=float(source.get("level", 0.95)))
+        point = OperatingPoint(complement(entry.specificity), entry.sensitivity)
+        yield plot_roc(curve, band, entry.label, class_colour(i), entry.auroc, point)
+
+
+def plot_precision_recalls(answers: Answers) -> Iterator[Figure]:
+    """The precision-recall curve of each class."""
+    target, probs = answers.predictions.target, answers.predictions.probs
+    for i, entry in answers.classes():
+        point = OperatingPoint(entry.sensitivity, entry.ppv)
+        prevalence = entry.images / answers.evaluation.images
+        curve = pr_curve(probs[:, i], target == i)
+        yield plot_precision_recall(curve, prevalence, entry.label, class_colour(i), entry.auprc, point)
+
+
+def plot_confidence(answers: Answers) -> Figure:
+    """The reliability diagram of the answers that the network gave."""
+    predictions = answers.predictions
+    hit = predictions.decisions == predictions.target
+    level = float(answers.evaluation.source.get("level", 0.95))
+    return plot_reliability(reliability(predictions.probs.max(axis=1), hit, answers.patients, level=level))
+
+
+def _compare(evaluation: Evaluation) -> str:
+    entries = [entry for entry in evaluation.per_class if entry.auroc.value == entry.auroc.value]
+    if evaluation.positive is not None:
+        entry = next(each for each in evaluation.per_class if each.label == evaluation.positive)
+        found, alarms = render_estimate(entry.sensitivity, percent=True), complement(entry.specificity)
+        false = render_estimate(alarms, percent=True)
+        return f"Where it decides, it finds {found} of {entry.label} at {false} false alarms."
+    best, worst = max(entries, key=lambda each: each.auroc.value), min(entries, key=lambda each: each.auroc.value)
+    start = f"{worst.label} is the hardest to tell from the rest (AUROC {render_estimate(worst.auroc)})"
+    return f"{start}, {best.label} the easiest ({render_estimate(best.auroc)})."
+
+
+def _describe_ppv(evaluation: Evaluation) -> str:
+    shown = [e for e in evaluation.per_class if evaluation.positive in (None, e.label) and e.ppv.value == e.ppv.value]
+    if not shown:
+        return "No class was ever called, so there is no precision."
+    worst = min(shown, key=lambda each: each.ppv.value)
+    share = render_percent(worst.images / evaluation.images)
+    return (
+        f"Of the pictures that it calls {worst.label}, {render_estimate(worst.ppv, percent=True)} are, "
+        f"where {share} of all pictures are {worst.label}. Where the disease is rarer, that share falls."
+    )
+
+
+def _describe_reliability(answers: Answers) -> str:
+    stated, accuracy = float(answers.predictions.probs.max(axis=1).mean()), answers.evaluation.overall["accuracy"]
+    start = (
+        f"On average it states {render_percent(stated)} for its answer, and is right in "
+        f"{render_estimate(accuracy, percent=True)}"
+    )
+    if stated > accuracy.ci_high:
+        verdict = "it is too sure of itself"
+    elif stated < accuracy.ci_low:
+        verdict = "it is surer than it says"
+    else:
+        verdict = "on average the two agree within the interval"
+    ece = answers.evaluation.overall.get("ece")
+    gap = f" The gap, averaged over the bins (ECE), is {render_estimate(ece)}." if ece else ""
+    return f"{start}: {verdict}.{gap} A dot below the dashed line is a promise that was not kept."
