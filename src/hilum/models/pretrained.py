@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import timm
+import torch
 from torch import nn
 
 from hilum.errors import RecipeError, WeightsNotFound
@@ -54,15 +55,18 @@ def build_timm(
     if weights == "none":
         arguments = _construction_only({**(model_args or {}), **size})
         module = _create(name, registered, pretrained=False, in_chans=in_channels, **arguments)
+        _check_size(name, module, in_channels, arguments)
         return _backbone(module, arguments)
     snapshot = find_snapshot(name, hub_id=known and known.hf_hub_id, weights_dir=weights_dir)
     if snapshot.architecture != name.partition(".")[0]:
         raise WeightsNotFound(f"{snapshot.folder}", expected=f"weights of {name}", found=snapshot.architecture)
     if "img_size" in snapshot.model_args:
         size = {"img_size": image_size}
-    module = _loaded(name, snapshot, in_chans=in_channels, **size)
     kept = {key: value for key, value in snapshot.model_args.items() if key not in OURS}
-    return _backbone(module, _construction_only({**kept, **size}), snapshot)
+    arguments = _construction_only({**kept, **size})
+    module = _loaded(name, snapshot, in_chans=in_channels, **size)
+    _check_size(name, module, in_channels, arguments)
+    return _backbone(module, arguments, snapshot)
 
 
 def check_timm_name(name: str) -> None:
@@ -122,6 +126,25 @@ def _create(name: str, source: str, **arguments: Any) -> nn.Module:
             ) from error
         asked = ", ".join(f"{key} {value}" for key, value in arguments.items() if key != "pretrained")
         raise RecipeError(f"model {name} with {asked}", expected="arguments that it can have", found=reason) from error
+
+
+def _check_size(name: str, module: nn.Module, in_channels: int, arguments: Mapping[str, Any]) -> None:
+    """Tries one black image where the size is part of the network: some take a size that they cannot use."""
+    if "img_size" not in arguments:
+        return
+    side = arguments["img_size"]
+    try:
+        with torch.no_grad():
+            module.eval()(torch.zeros(1, in_channels, side, side))
+    except (RuntimeError, AssertionError, ValueError) as error:
+        raise RecipeError(
+            f"model.image_size of {name}",
+            expected="a size that it can be built for",
+            found=f"{side}",
+            way_out="Take the size that it was made for, or a multiple of it.",
+        ) from error
+    finally:
+        module.train()
 
 
 def _construction_only(arguments: Mapping[str, Any]) -> dict[str, Any]:
