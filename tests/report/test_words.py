@@ -91,7 +91,7 @@ def test_a_long_name_keeps_both_ends():
 
 
 def test_times_and_metrics_have_names():
-    assert words.render_time("2025-11-20T18:12:03+00:00") == "20 November 2025, 18:12"
+    assert words.render_time("2025-11-20T18:12:03+00:00") == "20 November 2025, 18:12 UTC"
     assert words.render_time("yesterday") == "yesterday"
     assert [words.render_times(n) for n in (0, 1, 2, 7)] == ["never", "once", "twice", "7 times"]
     assert [words.render_metric(n) for n in ("auroc", "balanced_accuracy", "f1")] == [

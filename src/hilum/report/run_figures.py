@@ -11,10 +11,10 @@ from hilum.report.charts.history import plot_accuracy, plot_loss
 from hilum.report.charts.intervals import plot_estimates
 from hilum.report.charts.palette import class_colour
 from hilum.report.charts.svg import Figure, side_by_side
+from hilum.report.sections.curves import Answers, plot_confidence, plot_precision_recalls, plot_rocs
+from hilum.report.sections.per_class import COLUMNS
 from hilum.report.study_folder import Run, read_run
 from hilum.report.words import render_metric
-
-PER_CLASS = ("sensitivity", "specificity", "ppv", "auroc")
 
 
 def write_figures(run_dir: Path) -> tuple[Path, ...]:
@@ -40,19 +40,28 @@ def plot_run(run: Run) -> Iterator[tuple[str, Figure]]:
     if drawn:
         yield "training", side_by_side(drawn, f"Training of {run.name}")
     for split, evaluation in run.evaluations.items():
-        yield from _plot_evaluation(evaluation, split)
+        yield f"confusion-{split}", plot_confusion(evaluation.confusion, evaluation.labels)
+        yield f"classes-{split}", _plot_classes(evaluation, split)
+        answers = Answers.on(run, split)
+        if answers:
+            yield from _plot_answers(answers, split)
 
 
-def _plot_evaluation(evaluation: Evaluation, split: str) -> Iterator[tuple[str, Figure]]:
-    yield f"confusion-{split}", plot_confusion(evaluation.confusion, evaluation.labels)
+def _plot_classes(evaluation: Evaluation, split: str) -> Figure:
     colours = [class_colour(i) for i in range(len(evaluation.labels))]
     panels = [
-        plot_estimates(
-            evaluation.labels, [getattr(entry, name) for entry in evaluation.per_class], colours, render_metric(name)
-        )
-        for name in PER_CLASS
+        plot_estimates(evaluation.labels, [get(entry) for entry in evaluation.per_class], colours, render_metric(name))
+        for name, get in COLUMNS.items()
     ]
-    yield f"classes-{split}", side_by_side(panels, f"Figures of each class, {split}", columns=2)
+    return side_by_side(panels, f"Figures of each class, {split}", columns=2)
+
+
+def _plot_answers(answers: Answers, split: str) -> Iterator[tuple[str, Figure]]:
+    for name, panels in (("roc", plot_rocs(answers)), ("precision-recall", plot_precision_recalls(answers))):
+        drawn = list(panels)
+        if drawn:
+            yield f"{name}-{split}", side_by_side(drawn, f"{name} of each class, {split}")
+    yield f"reliability-{split}", plot_confidence(answers)
 
 
 def _write(path: Path, figure: Figure) -> Path:

@@ -7,7 +7,6 @@ import json
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
-from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -128,10 +127,14 @@ class Run:
         """The evaluation that the headline speaks of."""
         return self.evaluations[self.split] if self.split else None
 
-    @cached_property
+    @property
     def predictions(self) -> Predictions | None:
         """What the model said of each image of `split`; None when the file is not there."""
-        path = self.folder / f"predictions-{self.split}.parquet"
+        return self.read_predictions(self.split) if self.split else None
+
+    def read_predictions(self, split: str) -> Predictions | None:
+        """What the model said of each image of a split; None when the file is not there."""
+        path = self.folder / f"predictions-{split}.parquet"
         return read_predictions(path) if path.exists() else None
 
 

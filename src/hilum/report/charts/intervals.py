@@ -46,7 +46,7 @@ def plot_estimates(names: Sequence[str], estimates: Sequence[Estimate], colours:
     left = min(max(text_width(name) for name in shown) + 14, 190)
     panel = Panel((find_range(estimates)[0], 1.0), (0, 1), width=left + 190, height=74 + 26 * len(names), left=left)
     panel.heading(heading)
-    panel.x_axis(heading, find_ticks(*panel.x, 4))
+    panel.x_axis("", find_ticks(*panel.x, 4))
     for i, (name, estimate, colour) in enumerate(zip(shown, estimates, colours, strict=True)):
         y = panel.top + 13 + 26 * i
         panel.add(text(name, left - 10, y + 4, anchor="end"), line(left, y, panel.width - panel.right, y, "s-grid"))

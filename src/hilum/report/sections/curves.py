@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from hilum.data.predictions import Predictions
@@ -17,6 +18,8 @@ from hilum.report.sections.section import Section, name_source, render
 from hilum.report.study_folder import Run, Study
 from hilum.report.words import render_estimate, render_percent
 
+CROSS = "The cross is where the network decides, with its interval each way."
+
 
 @dataclass(frozen=True)
 class Answers:
@@ -28,10 +31,16 @@ class Answers:
 
     @classmethod
     def of(cls, run: Run | None) -> Answers | None:
-        """None where a run has no evaluation, or its predictions file is gone."""
-        if run is None or run.evaluation is None or run.predictions is None:
+        """Those of the split that the report speaks of; None where there are none, or their file is gone."""
+        return cls.on(run, run.split) if run and run.split else None
+
+    @classmethod
+    def on(cls, run: Run, split: str) -> Answers | None:
+        """Those of one split."""
+        evaluation, predictions = run.evaluations.get(split), run.read_predictions(split)
+        if evaluation is None or predictions is None:
             return None
-        return cls(run.evaluation, run.predictions, Patients.of(run.predictions.table["patient_id"].tolist()))
+        return cls(evaluation, predictions, Patients.of(predictions.table["patient_id"].tolist()))
 
     def classes(self) -> Iterator[tuple[int, ClassMetrics]]:
         """The classes that have a curve of their own: of two, the positive one, for the other one mirrors it."""
@@ -41,25 +50,26 @@ class Answers:
 
 
 def make_roc(study: Study) -> Section | None:
-    """One small panel a class, with a band by patient and the point where the network decides."""
+    """One small panel a class, with a band by patient and the point where the network decides; of two classes there is
+    one panel, and precision and recall stand beside it.
+    """
     answers = Answers.of(study.chosen)
     figures = list(plot_rocs(answers)) if answers else []
     if answers is None or not figures:
         return None
-    sentence = f"{_compare(answers.evaluation)} The cross is where the network decides, with its interval each way."
-    return Section("ROC", render("panels.html", figures=figures, sentence=sentence, source=name_source(study)))
+    if answers.evaluation.positive is None:
+        return _section(study, "ROC", figures, f"{_compare(answers.evaluation)} {CROSS}")
+    sentence = f"{_describe_point(answers.evaluation)} {_describe_ppv(answers.evaluation)} {CROSS}"
+    return _section(study, "ROC, precision and recall", [*figures, *plot_precision_recalls(answers)], sentence)
 
 
 def make_precision_recall(study: Study) -> Section | None:
-    """One small panel a class."""
+    """One small panel a class, where there are more than two."""
     answers = Answers.of(study.chosen)
-    figures = list(plot_precision_recalls(answers)) if answers else []
-    if answers is None or not figures:
+    if answers is None or answers.evaluation.positive is not None:
         return None
-    sentence = _describe_ppv(answers.evaluation)
-    return Section(
-        "Precision and recall", render("panels.html", figures=figures, sentence=sentence, source=name_source(study))
-    )
+    figures = list(plot_precision_recalls(answers))
+    return _section(study, "Precision and recall", figures, _describe_ppv(answers.evaluation)) if figures else None
 
 
 def make_reliability(study: Study) -> Section | None:
@@ -67,11 +77,8 @@ def make_reliability(study: Study) -> Section | None:
     answers = Answers.of(study.chosen)
     if answers is None:
         return None
-    sentence = _describe_reliability(answers)
-    return Section(
-        "Can its probabilities be taken at their word?",
-        render("panels.html", figures=[plot_confidence(answers)], sentence=sentence, source=name_source(study)),
-    )
+    title = "Can its probabilities be taken at their word?"
+    return _section(study, title, [plot_confidence(answers)], _describe_reliability(answers))
 
 
 def plot_rocs(answers: Answers) -> Iterator[Figure]:
@@ -103,20 +110,28 @@ def plot_confidence(answers: Answers) -> Figure:
     return plot_reliability(reliability(predictions.probs.max(axis=1), hit, answers.patients, level=level))
 
 
+def _section(study: Study, title: str, figures: Sequence[Figure], sentence: str) -> Section:
+    return Section(title, render("panels.html", figures=figures, sentence=sentence, source=name_source(study)))
+
+
 def _compare(evaluation: Evaluation) -> str:
-    entries = [entry for entry in evaluation.per_class if entry.auroc.value == entry.auroc.value]
-    if evaluation.positive is not None:
-        entry = next(each for each in evaluation.per_class if each.label == evaluation.positive)
-        found, alarms = render_estimate(entry.sensitivity, percent=True), complement(entry.specificity)
-        false = render_estimate(alarms, percent=True)
-        return f"Where it decides, it finds {found} of {entry.label} at {false} false alarms."
+    entries = [entry for entry in evaluation.per_class if math.isfinite(entry.auroc.value)]
     best, worst = max(entries, key=lambda each: each.auroc.value), min(entries, key=lambda each: each.auroc.value)
-    start = f"{worst.label} is the hardest to tell from the rest (AUROC {render_estimate(worst.auroc)})"
-    return f"{start}, {best.label} the easiest ({render_estimate(best.auroc)})."
+    low, high = (f"{render_estimate(entry.auroc)} ({entry.label})" for entry in (worst, best))
+    apart = worst.auroc.ci_high < best.auroc.ci_low
+    words = f"{worst.label} is the harder to tell from the rest" if apart else "the two intervals overlap"
+    return f"AUROC goes from {low} to {high}: {words}."
+
+
+def _describe_point(evaluation: Evaluation) -> str:
+    entry = next(each for each in evaluation.per_class if each.label == evaluation.positive)
+    found = render_estimate(entry.sensitivity, percent=True)
+    alarms = render_estimate(complement(entry.specificity), percent=True)
+    return f"Where it decides, it finds {found} of {entry.label}, and takes {alarms} of the others for it."
 
 
 def _describe_ppv(evaluation: Evaluation) -> str:
-    shown = [e for e in evaluation.per_class if evaluation.positive in (None, e.label) and e.ppv.value == e.ppv.value]
+    shown = [e for e in evaluation.per_class if evaluation.positive in (None, e.label) and math.isfinite(e.ppv.value)]
     if not shown:
         return "No class was ever called, so there is no precision."
     worst = min(shown, key=lambda each: each.ppv.value)

@@ -15,43 +15,43 @@ from hilum.report.words import (
     render_count,
     render_duration,
     render_estimate,
-    render_metric,
 )
 
 STATUS_WORDS = {"collapsed": "Collapsed", "failed": "Failed", "skipped": "Skipped"}
 
 
 def make_leaderboard(study: Study) -> Section:
-    """Every run that can be compared, best on validation first, its intervals drawn on one scale."""
-    rows = [row for row in study.leaderboard if row.status == "done"]
-    names = _columns(study, rows)
-    sources = [
-        (name, name in SHARES, find_range([row.figures[name] for row in rows if name in row.figures])) for name in names
+    """Every run that has figures, best on validation first, its intervals drawn on one scale."""
+    rows = [row for row in study.leaderboard if _has_figures(row)]
+    columns = [
+        (name, name in SHARES, find_range([row.figures[name] for row in rows if name in row.figures]))
+        for name in ("auroc", "accuracy", "balanced_accuracy")
+        if any(name in row.figures for row in rows)
     ]
     return Section(
         "On validation",
         render(
             "leaderboard.html",
             rows=[(row, _describe_run(row), _outcome(study, row.run)) for row in rows],
-            columns=sources,
-            sentence=_describe(study, rows, names),
+            columns=columns,
+            sentence=_describe([row for row in rows if row.status == "done"]),
             unknown=Estimate(math.nan, math.nan, math.nan),
         ),
     )
 
 
 def make_fruitless(study: Study) -> Section | None:
-    """Runs that collapsed, failed or were skipped, each with its sentence."""
-    fruitless = [run for run in study.facts.runs if run.status != "done"]
+    """Runs without figures, because they failed or were skipped, each with its sentence."""
+    shown = {row.run for row in study.leaderboard if _has_figures(row)}
+    fruitless = [run for run in study.facts.runs if run.status != "done" and run.run not in shown]
     if not fruitless:
         return None
     entries = [(STATUS_WORDS.get(run.status, run.status), run, end_sentence(run.sentence)) for run in fruitless]
     return Section("Runs that came to nothing", render("fruitless.html", entries=entries))
 
 
-def _columns(study: Study, rows: list[Standing]) -> tuple[str, ...]:
-    order = ("auroc", "accuracy", "balanced_accuracy") if study.positive else ("accuracy", "balanced_accuracy", "auroc")
-    return tuple(name for name in order if any(name in row.figures for row in rows))
+def _has_figures(row: Standing) -> bool:
+    return any(math.isfinite(figure.value) for figure in row.figures.values())
 
 
 def _outcome(study: Study, run: str) -> str:
@@ -75,29 +75,21 @@ def _in_millions(parameters: int) -> str:
     return f"{parameters / 1e6:.1f} million" if parameters >= 1e6 else f"{parameters:,}"
 
 
-def _describe(study: Study, rows: list[Standing], names: tuple[str, ...]) -> str:
+def _describe(rows: list[Standing]) -> str:
     """What the order is worth: whether the first can be told from the others."""
-    if not rows or not names:
-        return "No run can be compared."
+    first = next((row for row in rows if row.chosen), rows[0] if rows else None)
+    best = first.figures.get("auroc") if first else None
+    if first is None or best is None:
+        return "No run gave answers that depend on the pictures."
     if len(rows) == 1:
         return "Only one run can be compared, so there was nothing to choose."
-    first = next((row for row in rows if row.chosen), rows[0])
-    name = names[0]
-    best = first.figures.get(name)
-    if best is None:
-        return f"{first.run} was chosen."
-    close = [row.run for row in rows if row is not first and _overlap(row.figures.get(name), best)]
-    figure = render_estimate(best, percent=name in SHARES)
-    start = f"{first.run} was chosen, with {_article(name)} {render_metric(name)} of {figure} on validation."
+    close = [row.run for row in rows if row is not first and _overlap(row.figures.get("auroc"), best)]
+    start = f"{first.run} was chosen, with an AUROC of {render_estimate(best)} on validation."
     if not close:
         return f"{start} No other run's interval reaches its own."
     listed = join_words(close) if len(close) <= 3 else f"{len(close)} other runs"
     overlap = "The interval of {} overlaps" if len(close) == 1 else "The intervals of {} overlap"
     return f"{start} {overlap.format(listed)} with it: this validation split may not tell them apart."
-
-
-def _article(name: str) -> str:
-    return "an" if name[0] in "aeiou" else "a"
 
 
 def _overlap(one: Estimate | None, other: Estimate) -> bool:

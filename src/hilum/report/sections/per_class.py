@@ -11,7 +11,7 @@ from hilum.report.charts.palette import class_colour
 from hilum.report.sections.notes import PER_CLASS, refer
 from hilum.report.sections.section import Section, evaluated, name_source, render
 from hilum.report.study_folder import Study
-from hilum.report.words import SHARES, render_estimate, render_metric
+from hilum.report.words import SHARES, join_words, render_estimate
 
 COLUMNS: dict[str, Callable[[ClassMetrics], Estimate]] = {
     "sensitivity": lambda entry: entry.sensitivity,
@@ -21,6 +21,9 @@ COLUMNS: dict[str, Callable[[ClassMetrics], Estimate]] = {
     "auroc": lambda entry: entry.auroc,
     "auprc": lambda entry: entry.auprc,
 }
+
+NOT_DRAWN = ("ece", "brier", "log_loss", "kappa")
+"""Figures that do not go from bad at 0 to good at 1: no marks on one scale with the others."""
 
 
 def make_per_class(study: Study) -> Section | None:
@@ -54,6 +57,8 @@ def make_averages(study: Study) -> Section | None:
         render(
             "averages.html",
             rows=[(name, name in SHARES, each, refer(evaluation, name)) for name, each in evaluation.overall.items()],
+            ends=find_range([each for name, each in evaluation.overall.items() if name not in NOT_DRAWN]),
+            not_drawn=NOT_DRAWN,
             prefix=f"{study.facts.chosen_run}/{evaluation.split}",
             source=name_source(study),
         ),
@@ -61,19 +66,14 @@ def make_averages(study: Study) -> Section | None:
 
 
 def describe_classes(evaluation: Evaluation) -> str:
-    """Which class is found least, and where its interval leaves most open."""
+    """Which class is found least often, and whether that can be told."""
     known = [entry for entry in evaluation.per_class if math.isfinite(entry.sensitivity.value)]
     if len(known) < 2:
         return "Too few classes have images to be compared."
     least = min(known, key=lambda entry: entry.sensitivity.value)
-    widest = max(known, key=lambda entry: _width(entry.sensitivity))
-    name = render_metric("sensitivity")
-    found = f"{least.label} is found least often: {name} {render_estimate(least.sensitivity, percent=True)}."
-    if widest is least:
-        return f"{found} Its {name} is also the least certain, with {least.images:,} images."
-    return f"{found} The least certain {name} is that of {widest.label}, with {widest.images:,} images."
-
-
-def _width(estimate: Estimate) -> float:
-    width = estimate.ci_high - estimate.ci_low
-    return width if math.isfinite(width) else -1.0
+    close = [each for each in known if each is not least and each.sensitivity.ci_low <= least.sensitivity.ci_high]
+    figure = render_estimate(least.sensitivity, percent=True)
+    if not close:
+        return f"{least.label} is found least often: a sensitivity of {figure}, below every other class."
+    others = "the others" if len(close) == len(known) - 1 > 1 else join_words([each.label for each in close])
+    return f"{least.label} has the lowest sensitivity, {figure}, but its interval overlaps with that of {others}."
