@@ -88,19 +88,18 @@ def seeds(chest, ramp, saved, dicom_of, dataset_of, png_of, tiff_of) -> dict[str
     return {
         "JPEG": [saved(chest, "JPEG"), saved(rgb, "JPEG"), saved(rgb, "JPEG", progressive=True)],
         "PNG": [saved(chest, "PNG"), saved(ramp[:64], "PNG"), png_of(np.repeat(ramp[:64, :, None], 3, 2), 16, 2)],
-        "TIFF": [saved(chest, "TIFF"), tiff_of(ramp, photometric=0)],
-        "compressed TIFF": [saved(chest, "TIFF", compression=kind) for kind in ("tiff_lzw", "tiff_adobe_deflate")],
+        "TIFF": [saved(chest, "TIFF"), saved(chest, "TIFF", compression="tiff_lzw"), tiff_of(ramp, photometric=0)],
         "WEBP, BMP, GIF": [saved(chest, "WEBP"), saved(chest, "BMP"), saved(chest, "GIF")],
         "DICOM": [dicom_of(wide, PatientAge="034Y"), dicom_of(chest, preamble=False), dicom_of(rgb)],
         "compressed DICOM": packed,
     }
 
 
-LOUD = ("compressed TIFF", "compressed DICOM")
+LOUD = ("TIFF", "compressed DICOM")
 """Their libraries write to file descriptor 2 from C; only a process of their own could be kept quiet."""
 
 
-@pytest.mark.parametrize("kind", ["JPEG", "PNG", "TIFF", "WEBP, BMP, GIF", "DICOM", *LOUD])
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP, BMP, GIF", "DICOM", *LOUD])
 def test_mutants_end_as_read_or_rejected(seeds, kind, capfd):
     rng = np.random.default_rng(20)
     outcomes, slowest = set(), 0.0

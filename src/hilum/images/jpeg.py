@@ -39,7 +39,7 @@ def _check_kind(data: bytes, header: JpegHeader, request: Request) -> None:
         raise rejection("unsupported", request.name, found)
     if request.frame:
         raise rejection("no-such-frame", request.name, f"frame {request.frame} of 1")
-    if data.count(b"\xff\xda") > request.limits.jpeg_scans:
+    if header.multiscan and data.count(b"\xff\xda") > request.limits.jpeg_scans:
         raise rejection("corrupt", request.name, "too many scans")
     if header.progressive and not has_all_scans(data):
         raise rejection("truncated", request.name, "a progressive JPEG without its last scans")

@@ -22,6 +22,7 @@ class JpegHeader(NamedTuple):
         bits: bits a sample.
         components: 1 grey, 3 colour, 4 CMYK.
         progressive: whether each scan refines the picture.
+        multiscan: whether it takes more than one scan to bring all components.
         quantisation: sum of the table of the first component; None where it is missing.
         orientation: EXIF orientation.
         inverted: whether CMYK samples are stored inverted, as Adobe does.
@@ -32,6 +33,7 @@ class JpegHeader(NamedTuple):
     bits: int
     components: int
     progressive: bool
+    multiscan: bool
     quantisation: int | None
     orientation: int
     inverted: bool
@@ -60,7 +62,8 @@ def read_jpeg_header(data: bytes, name: str) -> JpegHeader:
     if frame is None:
         raise rejection("corrupt", name, "a JPEG without a frame")
     height, width, bits, components, progressive, table = frame
-    return JpegHeader(height, width, bits, components, progressive, tables.get(table), orientation, inverted)
+    multiscan = progressive or start >= end or data[start] < components
+    return JpegHeader(height, width, bits, components, progressive, multiscan, tables.get(table), orientation, inverted)
 
 
 def has_all_scans(data: bytes) -> bool:
