@@ -1,5 +1,25 @@
-"""hilum: from a folder of chest X-rays to a model that can be defended."""
+"""hilum: from a folder of chest X-rays to a model that can be defended.
+
+>>> import hilum
+>>> study = hilum.study("chest_xray", labels="kermany3")        # doctest: +SKIP
+>>> study.headline, study.report                                 # doctest: +SKIP
+>>> model = hilum.load(study.model_path)                         # doctest: +SKIP
+>>> model.predict("new.jpg")                                     # doctest: +SKIP
+"""
+
+from __future__ import annotations
+
+from typing import Any
 
 from hilum.version import __version__
 
-__all__ = ["__version__"]
+__all__ = ["__version__", "load", "study"]
+
+
+def __getattr__(name: str) -> Any:
+    # What needs pandas or torch is imported when it is asked for: `hilum --help` must not wait for it.
+    if name in ("study", "load"):
+        from hilum import api
+
+        return getattr(api, name)
+    raise AttributeError(f"module 'hilum' has no attribute {name!r}")

@@ -8,9 +8,16 @@ from pathlib import Path
 import pandas as pd
 
 from hilum.data.manifest import Manifest
-from hilum.evaluation.leaderboard import Entry, choose_run, leaderboard
-from hilum.evaluation.ledger import read_ledger, record_opening, record_predictions
-from hilum.evaluation.values import Evaluation, read_evaluations
+from hilum.evaluation import (
+    Entry,
+    Evaluation,
+    build_leaderboard,
+    choose_run,
+    read_evaluations,
+    read_ledger,
+    record_opening,
+    record_predictions,
+)
 from hilum.workflow.options import Options
 from hilum.workflow.record import file_sha256, read_json
 from hilum.workflow.run import RunOutcome, add_evaluation, predict_split
@@ -19,7 +26,7 @@ from hilum.workflow.run import RunOutcome, add_evaluation, predict_split
 def leaderboard_of(study_dir: Path, outcomes: Sequence[RunOutcome]) -> tuple[pd.DataFrame, str | None]:
     """The table of runs, best on validation first, and the run that is chosen."""
     entries = [_entry(study_dir / outcome.run, outcome) for outcome in outcomes]
-    return leaderboard(entries), choose_run(entries)
+    return build_leaderboard(entries), choose_run(entries)
 
 
 def _entry(run_dir: Path, outcome: RunOutcome) -> Entry:

@@ -17,8 +17,7 @@ from hilum.data.cache import CanvasCache
 from hilum.data.manifest import Manifest
 from hilum.data.predictions import Predictions
 from hilum.errors import HilumError
-from hilum.evaluation.evaluate import evaluate
-from hilum.evaluation.values import Evaluation, read_evaluations, write_evaluations
+from hilum.evaluation import Evaluation, evaluate, read_evaluations, write_evaluations
 from hilum.recipes.convert import to_json
 from hilum.recipes.schema import Recipe
 from hilum.transforms import Augmentation, Preprocessing

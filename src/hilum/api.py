@@ -1,0 +1,80 @@
+"""What `import hilum` offers: the command line's main jobs as functions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from hilum.recipes.schema import Recipe
+from hilum.serving.predictor import Predictor
+from hilum.workflow.options import Options
+from hilum.workflow.study import Study, run_study
+from hilum.workflow.voice import Voice
+
+
+def study(
+    data: str | Path | None = None,
+    *,
+    labels: str = "folders",
+    recipes: Sequence[str | Recipe] | None = None,
+    out: str | Path | None = None,
+    time_budget: float | None = None,
+    quick: bool = False,
+    weights_dir: str | Path | None = None,
+    patient_pattern: str | None = None,
+    val_fraction: float = 0.2,
+    test_fraction: float = 0.2,
+    replicates: int = 1000,
+    device: str = "auto",
+    seed: int = 0,
+    voice: Voice | None = None,
+) -> Study:
+    """Audits, splits, trains, evaluates and reports.
+
+    Args:
+        data: a folder of class folders, of train/ and test/ folders of those, or a CSV or Parquet manifest; None draws
+            X-rays.
+        labels: `folders`, `kermany3`, or a regular expression with a group named `label`.
+        recipes: names or recipes; None takes what suits the data and the machine.
+        out: the study's folder; `runs/NAME` when None. What an earlier call finished there is not done again.
+        time_budget: seconds; None means 13.5 minutes without a GPU and no limit with one.
+        quick: small and short, to see whether everything works.
+        weights_dir: a folder of pre-trained weights, one folder a model.
+        patient_pattern: regular expression on the path; its groups make the patient key.
+        val_fraction: share of the training images that validates, in (0, 0.5].
+        test_fraction: share of all images that tests, where no test split is given, in (0, 0.5].
+        replicates: of the bootstrap behind the intervals.
+        device: `auto`, `cpu`, `cuda` or `mps`.
+        voice: told what goes on; None is silent.
+
+    Returns:
+        The study; it shows itself in a notebook.
+
+    Raises:
+        HilumError: no usable data or a wrong option, in one line.
+    """
+    options = Options(
+        labels=labels,
+        recipes=recipes,
+        out=None if out is None else Path(out),
+        time_budget=time_budget,
+        quick=quick,
+        weights_dir=None if weights_dir is None else Path(weights_dir),
+        device=device,
+        seed=seed,
+        patient_pattern=patient_pattern,
+        val_fraction=val_fraction,
+        test_fraction=test_fraction,
+        replicates=replicates,
+        command=f"hilum.study({str(data)!r}, labels={labels!r}, seed={seed})" if data else f"hilum.study(seed={seed})",
+    )
+    return run_study(None if data is None else Path(data), options, voice)
+
+
+def load(path: str | Path, *, device: str = "auto") -> Predictor:
+    """A model file, ready to predict.
+
+    Raises:
+        ModelFileError: no model file of hilum, or a damaged one.
+    """
+    return Predictor.load(Path(path), device=device)

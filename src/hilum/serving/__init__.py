@@ -1,0 +1,1 @@
+"""A model file at work: one image in, one prediction out."""

@@ -1,0 +1,1 @@
+"""The whole study, from a folder to a report; the only reader of a Recipe."""
