@@ -78,6 +78,14 @@ def test_signed_values(twelve, dataset_of):
     assert np.abs(image.pixels - expected).max() <= 1
 
 
+@pytest.mark.parametrize("dtype", [np.uint16, np.int16])
+def test_tall_pictures_over_the_whole_range(dicom_of, dtype):
+    stored = np.random.default_rng(4).integers(0, 65536, (700, 40), dtype=np.uint16).view(dtype)
+    image = read_image(dicom_of(stored, WindowCenter=np.iinfo(dtype).min + 32768, WindowWidth=65536))
+    np.testing.assert_array_equal(image.pixels, stored.astype(np.int64) - np.iinfo(dtype).min)
+    assert image.warnings == ()
+
+
 def test_the_first_of_several_windows_is_used(twelve, dicom_of):
     one = dicom_of(twelve, BitsStored=12, WindowCenter=1500, WindowWidth=1000)
     two = dicom_of(twelve, BitsStored=12, WindowCenter=[1500, 40], WindowWidth=[1000, 400])
@@ -149,12 +157,12 @@ def test_windows_that_show_nothing_fall_back_to_percentiles(twelve, dicom_of, wi
     np.testing.assert_array_equal(image.pixels, read_image(dicom_of(twelve, BitsStored=12)).pixels)
 
 
-@pytest.mark.parametrize("number", [b"0", b"NaN", b"inf"])
+@pytest.mark.parametrize("number", [b"0", b"NaN", b"inf", b"1e308"])
 def test_a_slope_that_would_blank_the_picture_is_ignored(twelve, dicom_of, number):
     good = dicom_of(
-        twelve, BitsStored=12, RescaleSlope="777", RescaleIntercept="0", WindowCenter=2000, WindowWidth=3000
+        twelve, BitsStored=12, RescaleSlope="77777", RescaleIntercept="0", WindowCenter=2000, WindowWidth=3000
     )
-    data = good.replace(b"777 ", number.ljust(4))
+    data = good.replace(b"77777 ", number.ljust(6))
     assert data != good
     image = read_image(data)
     assert image.warnings == ("rescale-ignored",)

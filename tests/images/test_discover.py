@@ -68,7 +68,8 @@ def test_links_are_followed_and_loops_are_not(tree, tmp_path):
     (outside / "y.jpg").write_bytes(b"")
     (tree / "c").symlink_to(outside)
     (tree / "broken.jpg").symlink_to(tree / "nowhere.jpg")
-    assert _names(tree) == sorted([*EXPECTED, "c/y.jpg", "broken.jpg"])
+    (tree / "itself.png").symlink_to(tree / "itself.png")
+    assert _names(tree) == sorted([*EXPECTED, "c/y.jpg", "broken.jpg", "itself.png"])
 
 
 def test_a_root_that_is_not_there(tmp_path):

@@ -24,7 +24,7 @@ from pydicom.uid import (
 from hilum.errors import ImageRejected
 from hilum.images import REJECTIONS, WARNINGS, Limits, read_image
 
-MUTANTS = int(os.environ.get("HILUM_MUTANTS", "100"))
+MUTANTS = int(os.environ.get("HILUM_MUTANTS", "60"))
 LIMITS = Limits(pixels=4_000_000)
 NASTY = (
     b"\xff\xff\xff\xff",

@@ -35,9 +35,13 @@ def test_path_and_bytes_give_the_same_and_the_hash_is_that_of_the_file(chest, sa
     assert by_path.sha256 == by_bytes.sha256 == hashlib.sha256(data).hexdigest()
 
 
-def test_pixels_are_contiguous_and_belong_to_the_caller(chest, saved):
-    for data in (saved(chest, "JPEG"), saved(chest, "PNG"), saved(np.repeat(chest[..., None], 3, 2), "PNG")):
-        assert read_image(data).pixels.flags.c_contiguous
+def test_pixels_are_contiguous_and_belong_to_the_caller(chest, ramp, saved, dicom_of):
+    rgb = np.repeat(chest[..., None], 3, axis=2)
+    files = [saved(picture, kind) for picture in (chest, rgb, chest > 100) for kind in ("JPEG", "PNG", "TIFF", "BMP")]
+    for data in (*files, saved(ramp, "PNG"), dicom_of(chest), dicom_of(rgb), dicom_of(ramp)):
+        flags = read_image(data).pixels.flags
+        assert flags.c_contiguous
+        assert flags.writeable
 
 
 @pytest.mark.parametrize("suffix", [".jpg", ".dcm", ".txt", ""])

@@ -84,10 +84,17 @@ def _files(root: Path) -> Iterator[Path]:
             continue
         entered.add((status.st_dev, status.st_ino))
         for entry in _entries(folder):
-            if not entry.is_dir():
+            if not _is_folder(entry):
                 yield Path(entry.path)
             elif not entry.name.startswith(".") and entry.name.lower() not in _SKIPPED_FOLDERS:
                 (links if entry.is_symlink() else folders).append(Path(entry.path))
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link to itself
+        return False
 
 
 def _entries(folder: Path) -> list[os.DirEntry[str]]:

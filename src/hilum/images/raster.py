@@ -84,7 +84,7 @@ class _Raster:
         orientation = self._orientation()
         pixels = self._grey()
         # Pillow and OpenCV turn TIFF pictures, and only those, upright as they load them.
-        pixels = upright(pixels, UPRIGHT if self.tags else orientation)
+        pixels = np.require(upright(pixels, UPRIGHT if self.tags else orientation), requirements="W")
         return Image(pixels, self._acquisition(pixels, orientation), tuple(self.warnings))
 
     def _bits(self) -> int:

@@ -6,6 +6,7 @@ Sources: DICOM PS3.3 C.11.1 (modality LUT), C.11.2 (VOI LUT, windows), C.7.6.3.1
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -30,25 +31,41 @@ def display_values(stored: np.ndarray, dataset: Dataset) -> tuple[np.ndarray, li
         `[H, W]`, lungs dark, uint8 where at most 8 bits are stored and uint16 otherwise, and warnings.
     """
     warnings: list[str] = []
-    values, counts, where = _distinct(stored)
+    values, counts = _distinct(stored)
     counts = _without_padding(values, counts, dataset)
-    shown = _window(_modality(values, dataset, warnings), counts, dataset, warnings)
+    with np.errstate(all="ignore"):  # hostile numbers overflow; the results are checked
+        shown = _window(_modality(values, dataset, warnings), counts, dataset, warnings)
     if text_of(dataset, "PhotometricInterpretation") == "MONOCHROME1":
         shown = WHITE - shown
     if _stored_bits(dataset) <= 8:
         shown = (shown >> 8).astype(np.uint8)
-    return (shown if where is None else shown[where]).reshape(stored.shape), warnings
+    return _looked_up(stored, values, shown), warnings
 
 
-def _distinct(stored: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
-    """The values that can occur, how often they do, and where; for a wide range every pixel is a value."""
+def _distinct(stored: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The values from the smallest to the largest and how often each occurs; every pixel where the range is wide."""
     if stored.dtype.kind in "iu":
         low, high = int(stored.min()), int(stored.max())
         if high - low < _MOST_VALUES:
-            where = (stored - np.array(low, dtype=np.int64)).astype(np.intp)
-            return np.arange(low, high + 1), np.bincount(where.ravel(), minlength=high - low + 1), where
+            counts = np.zeros(high - low + 1, dtype=np.int64)
+            for band in _bands(stored):
+                counts += np.bincount(band.ravel() - low, minlength=len(counts))
+            return np.arange(low, high + 1), counts
     values = np.nan_to_num(stored.ravel().astype(np.float64))
-    return values, np.ones(values.size, dtype=np.int64), None
+    return values, np.ones(values.size, dtype=np.int64)
+
+
+def _looked_up(stored: np.ndarray, values: np.ndarray, shown: np.ndarray) -> np.ndarray:
+    """`[H, W]`: for each pixel what is shown for its value."""
+    if values.dtype.kind == "f":
+        return shown.reshape(stored.shape)
+    return np.concatenate([shown[band - values[0]] for band in _bands(stored)])
+
+
+def _bands(stored: np.ndarray) -> Iterator[np.ndarray]:
+    """The picture in bands of 256 rows as int64, which for the whole of it would take 8 bytes a pixel."""
+    for top in range(0, len(stored), 256):
+        yield stored[top : top + 256].astype(np.int64)
 
 
 def _without_padding(values: np.ndarray, counts: np.ndarray, dataset: Dataset) -> np.ndarray:
@@ -63,22 +80,26 @@ def _without_padding(values: np.ndarray, counts: np.ndarray, dataset: Dataset) -
 
 
 def _modality(values: np.ndarray, dataset: Dataset, warnings: list[str]) -> np.ndarray:
+    """Values in the unit of the modality, float64; as they are where the file's way there is broken."""
+    real = _rescaled(values, dataset)
+    if real is not None and np.isfinite(real).all():
+        return real
+    warnings.append("rescale-ignored")
+    return values.astype(np.float64)
+
+
+def _rescaled(values: np.ndarray, dataset: Dataset) -> np.ndarray | None:
     from pydicom.pixels import apply_modality_lut
 
-    slope = number_of(dataset, "RescaleSlope")
-    intercept = number_of(dataset, "RescaleIntercept")
-    if "ModalityLUTSequence" not in dataset:
-        if slope is None and "RescaleSlope" not in dataset:
-            return values.astype(np.float64)
-        if not slope or not np.isfinite([slope, intercept or 0.0]).all():
-            warnings.append("rescale-ignored")
-            return values.astype(np.float64)
-        return values * slope + (intercept or 0.0)
-    try:
-        return np.asarray(apply_modality_lut(values, dataset), dtype=np.float64)
-    except Exception:  # a hostile table raises anything from KeyError to struct.error
-        warnings.append("rescale-ignored")
+    if "ModalityLUTSequence" in dataset:
+        try:
+            return np.asarray(apply_modality_lut(values, dataset), dtype=np.float64)
+        except Exception:  # a hostile table raises anything from KeyError to struct.error
+            return None
+    if "RescaleSlope" not in dataset:
         return values.astype(np.float64)
+    slope, intercept = number_of(dataset, "RescaleSlope"), number_of(dataset, "RescaleIntercept")
+    return values * slope + (intercept or 0.0) if slope else None
 
 
 def _window(values: np.ndarray, counts: np.ndarray, dataset: Dataset, warnings: list[str]) -> np.ndarray:
