@@ -106,9 +106,10 @@ def test_the_header_is_read_without_torch(path):
         {"change_header": lambda header: header["extras"].update(temperature=2.0)},
         {"change_tensors": lambda tensors: tensors["head.0.bias"].add_(1e-6)},
         {"change_tensors": lambda tensors: tensors.update({"head.0.bias": tensors["head.0.bias"].double()})},
+        {"change_tensors": lambda tensors: tensors.update({"head.0.bias": tensors["head.0.bias"].view(torch.int32)})},
         {"change_tensors": lambda tensors: tensors.pop("head.0.bias")},
     ],
-    ids=["labels-swapped", "extras", "one-number", "another-type", "a-tensor-less"],
+    ids=["labels-swapped", "extras", "one-number", "another-type", "same-bytes-another-type", "a-tensor-less"],
 )
 def test_an_altered_file_is_refused(path, change):
     rewrite(path, **change)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from hilum.models.modelfile import ModelHeader, load_model, read_header, save_model
+from hilum.models.modelfile import ModelHeader, load_model, read_header, save_model, verify_model
 from hilum.models.registry import MODELS, ModelEntry, create_model, list_models
 from hilum.models.weights import find_local_weights
 
@@ -25,6 +25,7 @@ __all__ = [
     "load_model",
     "read_header",
     "save_model",
+    "verify_model",
 ]
 
 
