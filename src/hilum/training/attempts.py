@@ -88,7 +88,9 @@ class Attempts:
             run_dir=keeper.run_dir,
         )
         loaders = self.work.train_loader(self.plan.micro_batch), self.work.val_loader()
-        resume = str(keeper.last) if keeper.last.exists() else None
+        # Lightning fetches the first batch before any hook could tell the dataset which epoch it is.
+        self.work.dataset.epoch = keeper.epochs_done
+        resume = str(keeper.last) if keeper.epochs_done else None
         trainer.fit(module, *loaders, ckpt_path=resume, weights_only=True)
 
     def _after_nan(self) -> None:

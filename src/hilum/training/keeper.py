@@ -89,6 +89,13 @@ class Keeper(Checkpoint):
         return self.run_dir / "checkpoints" / f"phase-{self.phase}-last.ckpt"
 
     @property
+    def epochs_done(self) -> int:
+        """Epochs of this phase that the checkpoint holds."""
+        if not self.last.exists():
+            return 0
+        return int(torch.load(self.last, map_location="cpu", weights_only=True, mmap=True)["epoch"]) + 1
+
+    @property
     def best_file(self) -> Path:
         return self.run_dir / "checkpoints" / f"phase-{self.phase}-best.pt"
 
@@ -100,16 +107,18 @@ class Keeper(Checkpoint):
         best_state = torch.load(self.best_file, weights_only=True) if self.best_file.exists() else {}
         self.best = Best(state_dict["loss"], state_dict["epoch"], best_state)
 
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        self.started = time.monotonic()
+
     def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         self.started = time.monotonic()
         trainer.train_dataloader.dataset.epoch = trainer.current_epoch  # type: ignore[union-attr]
-        pl_module.steps_an_epoch = int(trainer.num_training_batches)  # type: ignore[assignment]
 
     def on_train_batch_end(self, trainer: pl.Trainer, pl_module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
         if self.stop.interrupted:
             raise Interrupted
         if self.on_step:
-            steps = pl_module.steps_an_epoch
+            steps = int(trainer.num_training_batches)
             words = f"epoch {trainer.current_epoch + 1}/{pl_module.max_epochs}{self._so_far()}"
             self.on_step(trainer.current_epoch * steps + batch_idx + 1, pl_module.max_epochs * steps, words)
 
@@ -126,7 +135,7 @@ class Keeper(Checkpoint):
         self._maybe_stop(trainer)
 
     def _record(self, trainer: pl.Trainer, module: TrainingModule) -> None:
-        loss_sum, right, count = module.train_sums
+        loss_sum, right, count = module.train_sums.tolist()
         better = self.figures["val_loss"] < self.best.loss
         module.val_losses.append(self.figures["val_loss"])
         self.rows.append(

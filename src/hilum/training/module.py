@@ -48,7 +48,6 @@ class TrainingModule(pl.LightningModule):
     ) -> None:
         super().__init__()
         self.network, self.prepare, self.groups, self.phase = network, prepare, list(groups), phase
-        self.full_lrs = [group["lr"] for group in self.groups]  # the optimiser writes into the groups themselves
         self.max_epochs, self.seed, self.lr_scale = max_epochs, seed, 1.0
         self.val_losses: list[float] = []
         weights = None if class_weights is None else torch.from_numpy(class_weights)
@@ -56,7 +55,6 @@ class TrainingModule(pl.LightningModule):
         self.average = AveragedModel(network, avg_fn=warm_average(ema), use_buffers=True) if ema else None
         self.outputs: list[tuple[torch.Tensor, torch.Tensor]] = []
         self.train_sums = np.zeros(3)
-        self.steps_an_epoch = 1
 
     @property
     def evaluated(self) -> nn.Module:
@@ -64,17 +62,16 @@ class TrainingModule(pl.LightningModule):
         return self.network if self.average is None else self.average.module
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
-        return make_optimiser(self.phase, self.groups)
-
-    def on_train_epoch_start(self) -> None:
-        torch.manual_seed(int(np.random.SeedSequence([self.seed, self.current_epoch]).generate_state(1)[0]))
-        self.train_sums[:] = 0
+        return make_optimiser(self.phase, [dict(group) for group in self.groups])
 
     def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
-        epoch = self.current_epoch + (batch_idx + 1) / self.steps_an_epoch
+        if batch_idx == 0:  # not on_train_epoch_start: Lightning leaves that out in the first epoch after a resume
+            torch.manual_seed(int(np.random.SeedSequence([self.seed, self.current_epoch]).generate_state(1)[0]))
+            self.train_sums[:] = 0
+        epoch = self.current_epoch + (batch_idx + 1) / int(self.trainer.num_training_batches)
         factor = self.lr_scale * lr_factor(self.phase, epoch, self.max_epochs, self.val_losses)
-        for group, full in zip(self.optimizers().param_groups, self.full_lrs, strict=True):  # type: ignore[union-attr]
-            group["lr"] = full * factor
+        for group, full in zip(self.optimizers().param_groups, self.groups, strict=True):  # type: ignore[union-attr]
+            group["lr"] = full["lr"] * factor
 
     def training_step(self, batch: Batch, batch_idx: int) -> torch.Tensor:
         logits = self.network(self.prepare(batch["inputs"])).float()
