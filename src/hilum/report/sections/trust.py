@@ -65,7 +65,8 @@ def _check_patients(study: Study) -> Check:
     shared = count_shared(study, "patient_id")
     if shared:
         return Check(
-            False, f"{render_count(shared, 'patient')} stand in more than one split: the figures are too good."
+            False,
+            f"{render_count(shared, 'patient')} {_stand(shared)} in more than one split: the figures are too good.",
         )
     alone = int(study.manifest.facts.get("patient_rule", {}).get("images_without_patient", 0))
     if alone == len(study.manifest):
@@ -73,10 +74,14 @@ def _check_patients(study: Study) -> Check:
     return Check(True, "No patient stands in more than one split, as far as the patient key is right.")
 
 
+def _stand(count: int) -> str:
+    return "stands" if count == 1 else "stand"
+
+
 def _check_files(study: Study) -> Check:
     shared = count_shared(study, "sha256")
     if shared:
-        return Check(False, f"{render_count(shared, 'file')} stand, byte for byte, in more than one split.")
+        return Check(False, f"{render_count(shared, 'file')} {_stand(shared)}, byte for byte, in more than one split.")
     return Check(True, "No file stands in more than one split.")
 
 
