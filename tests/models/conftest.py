@@ -26,7 +26,7 @@ def no_weights_of_this_machine(monkeypatch, tmp_path):
 
 @pytest.fixture(scope="session")
 def shared_weights():
-    """The real MobileNetV2 weights of the development machine."""
+    """Real MobileNetV2 weights, where they lie beside the checkout."""
     if not (SHARED_WEIGHTS / "mobilenetv2_100").is_dir():
         pytest.skip("needs the weights in ../shared/weights")
     return SHARED_WEIGHTS
