@@ -1,0 +1,186 @@
+"""The whole study on little pictures, as a library user calls it."""
+
+import json
+from dataclasses import replace
+
+import pandas as pd
+import pytest
+import torch
+
+import hilum
+from hilum.data.predictions import read_predictions
+from hilum.errors import DataError, RecipeError
+from hilum.evaluation import read_evaluations, read_ledger
+from hilum.training.module import TrainingModule
+
+FILES = (
+    "study.json", "manifest.parquet", "quarantine.csv", "ledger.jsonl", "leaderboard.csv", "report.html",
+    "tiny/recipe.json", "tiny/history.csv", "tiny/model.safetensors", "tiny/predictions-val.parquet",
+    "tiny/predictions-test.parquet", "tiny/metrics.json", "tiny/environment.json",
+)  # fmt: skip
+
+
+@pytest.fixture
+def study(make_data, tmp_path, tiny):
+    """Runs a study of little pictures."""
+
+    def study(data=None, recipes=(tiny,), out="study", **options):
+        data = data or (tmp_path / "data" if (tmp_path / "data").exists() else make_data())
+        options = {"replicates": 100, **options}
+        return hilum.study(data, recipes=recipes, out=tmp_path / out, **options)
+
+    return study
+
+
+def test_everything_is_there_and_the_figures_come_from_the_predictions(study):
+    result = study()
+    assert [name for name in FILES if not (result.study_dir / name).exists()] == []
+    assert result.chosen_run == "tiny" and result.rejected == 0
+    predictions = read_predictions(result.study_dir / "tiny/predictions-test.parquet")
+    accuracy = (predictions.decisions == predictions.target).mean()
+    assert result.test.overall["accuracy"].value == pytest.approx(accuracy)
+    assert accuracy > 0.8
+    assert set(predictions.table["image_path"]) == set(result.manifest.split("test")["image_path"])
+    assert result.headline and "test images" in result.headline
+    assert "report.html" in result._repr_html_()
+
+
+def test_the_test_split_is_opened_once_also_when_the_study_is_run_again(study, monkeypatch):
+    first = study()
+    assert [entry.reason for entry in read_ledger(first.study_dir)] == ["chosen on validation"]
+    before = (first.study_dir / "tiny/model.safetensors").read_bytes()
+
+    def must_not(*_):
+        raise AssertionError("trained again")
+
+    monkeypatch.setattr(TrainingModule, "training_step", must_not)
+    again = study()
+    assert (again.study_dir / "tiny/model.safetensors").read_bytes() == before
+    assert len(read_ledger(again.study_dir)) == 1
+    assert again.test == first.test
+
+
+def test_another_seed_or_recipe_is_trained_anew(study, tiny):
+    first = study()
+    before = (first.study_dir / "tiny/model.safetensors").read_bytes()
+    other = study(recipes=(replace(tiny, batch_size=8),))
+    assert (other.study_dir / "tiny/model.safetensors").read_bytes() != before
+
+
+def test_the_saved_model_gives_the_same_prediction(study):
+    result = study()
+    model = hilum.load(result.model_path)
+    predictions = read_predictions(result.study_dir / "tiny/predictions-test.parquet")
+    row = predictions.table.iloc[3]
+    found = model.predict(result.manifest.path(row["image_path"]))
+    assert found.probs["viral"] == pytest.approx(row["prob_viral"], abs=1e-4)
+    assert found.label == ("viral" if row["prob_viral"] > 0.5 else "normal")
+    assert found.label in str(found) and "not a medical device" in found._repr_html_()
+
+
+def test_a_run_that_fails_or_collapses_does_not_stop_the_others(study, tiny):
+    dead = replace(tiny, name="dead", phases=(replace(tiny.phases[0], max_epochs=1, lr=1e-12),))
+    wrong = replace(tiny, name="wrong", model=replace(tiny.model, name="vit_base_patch16_224", weights="imagenet"))
+    result = study(recipes=(wrong, dead, tiny), weights_dir="nowhere")
+    outcomes = {run["run"]: run for run in json.loads((result.study_dir / "study.json").read_text())["runs"]}
+    assert outcomes["wrong"]["status"] == "failed" and outcomes["wrong"]["sentence"]
+    assert outcomes["dead"]["status"] == "collapsed" and outcomes["dead"]["sentence"]
+    assert result.chosen_run == "tiny"
+    assert not (result.study_dir / "dead/predictions-test.parquet").exists()
+    assert "collapsed" in result.report.read_text()
+
+
+def test_an_unexpected_error_is_an_outcome_too(study, tiny, monkeypatch):
+    step = TrainingModule.training_step
+
+    def breaks(self, batch, batch_idx):
+        if self.phase.lr == 0.5:
+            raise KeyError("surprise")
+        return step(self, batch, batch_idx)
+
+    monkeypatch.setattr(TrainingModule, "training_step", breaks)
+    odd = replace(tiny, name="odd", phases=(replace(tiny.phases[0], lr=0.5),))
+    result = study(recipes=(odd, tiny))
+    assert result.leaderboard.set_index("run").loc["odd", "status"] == "failed"
+    assert "surprise" in (result.study_dir / "odd/error.txt").read_text()
+
+
+def test_pictures_that_know_nothing_of_the_class_do_not_pass_as_a_result(study, make_data):
+    data = make_data("null", per_class=150, independent=True)
+    result = study(data, out="null-study")
+    low = result.test.overall["auroc"].ci_low if result.test else 0.0
+    assert low < 0.6
+
+
+def test_bad_files_among_good_ones(study, make_data):
+    data = make_data()
+    (data / "normal/broken.png").write_bytes(b"\x89PNG\r\n\x1a\n")
+    (data / "viral/text.jpg").write_text("no picture")
+    result = study(data)
+    assert result.rejected == 2
+    quarantine = pd.read_csv(result.study_dir / "quarantine.csv")
+    assert set(quarantine["image_path"]) == {"normal/broken.png", "viral/text.jpg"}
+    assert quarantine["code"].notna().all()
+
+
+def test_hostile_names_stay_text(study, make_data):
+    data = make_data()
+    odd = data / "viral" / "<img src=x onerror=alert(1)>.png"
+    odd.write_bytes((data / "viral/p10000_1.png").read_bytes()[:-1] + b"\x82")
+    result = study(data)
+    assert "<img src=x onerror" not in result.report.read_text()
+
+
+def test_three_classes(study, make_data):
+    result = study(make_data(labels=("normal", "bacterial", "viral")))
+    assert result.manifest.labels.names == ("normal", "bacterial", "viral")
+    metrics = read_evaluations(result.study_dir / "tiny/metrics.json")
+    assert metrics["test"].positive is None and len(metrics["test"].confusion) == 3
+
+
+def test_a_damaged_model_file_is_refused(study):
+    result = study()
+    path = result.model_path
+    content = bytearray(path.read_bytes())
+    content[-20] ^= 1
+    path.write_bytes(bytes(content))
+    with pytest.raises(hilum.errors.ModelFileError, match=r"model\.safetensors"):
+        hilum.load(path)
+
+
+def test_a_killed_study_goes_on(study, monkeypatch):
+    step, seen = TrainingModule.training_step, []
+
+    def dies(self, batch, batch_idx):
+        seen.append(1)
+        if len(seen) == 20:
+            raise SystemExit
+        return step(self, batch, batch_idx)
+
+    monkeypatch.setattr(TrainingModule, "training_step", dies)
+    with pytest.raises(SystemExit):
+        study(out="killed")
+    monkeypatch.setattr(TrainingModule, "training_step", step)
+    resumed, whole = study(out="killed"), study(out="whole")
+
+    def tensors(result):
+        return hilum.load(result.model_path).model.state_dict()
+
+    assert all(torch.equal(value, tensors(whole)[name]) for name, value in tensors(resumed).items())
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "words"),
+    [
+        ({"recipes": ("finetuend",)}, RecipeError, "Did you mean `finetuned`"),
+        ({"recipes": ("frozen", "frozen")}, RecipeError, "more than once"),
+    ],
+)
+def test_wrong_recipes(study, options, error, words):
+    with pytest.raises(error, match=words):
+        study(**options)
+
+
+def test_no_data(study, tmp_path):
+    with pytest.raises(DataError, match="nothing there"):
+        study(tmp_path / "nowhere")
