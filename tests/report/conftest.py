@@ -129,7 +129,6 @@ def _draw_row(
     patient: str,
     split: str,
     generator: np.random.Generator,
-    plan: Plan,
 ) -> dict[str, Any]:
     seed = int(generator.integers(2**31))
     height, width = int(generator.integers(48, 72)), int(generator.integers(52, 72))

@@ -16,7 +16,7 @@ from PIL import Image
 from hilum.data.manifest import read_manifest
 from hilum.errors import DataError
 from hilum.evaluation.values import read_evaluations
-from hilum.report import write_report
+from hilum.report import describe_study, write_report
 from hilum.report.words import SHARES, render_interval, render_value
 
 VOID = {"meta", "link", "img", "br", "hr", "input"}
@@ -188,8 +188,8 @@ def test_the_headline_holds_the_test_figure_with_its_interval(studies):
     assert f"{render_value(auroc)} {render_interval(auroc)}".replace("\u00a0", " ") in sentence
     assert f"{render_value(accuracy, percent=True)} {render_interval(accuracy, percent=True)}".split()[0] in sentence
     assert sentence.endswith("of 120 test images.")
-    (title,) = [element.text for element in page.all("title") if element.inside("head")]
-    assert title == sentence
+    (title,) = [" ".join(element.text.split()) for element in page.all("title") if element.inside("head")]
+    assert title == sentence == describe_study(folder).replace("\u00a0", " ")
 
 
 def test_the_headline_says_when_it_is_worth_less(studies):

@@ -1,6 +1,6 @@
 """A study folder -> one self-contained page."""
 
-from hilum.report.page import write_report
+from hilum.report.page import describe_study, write_report
 from hilum.report.run_figures import write_figures
 
-__all__ = ["write_figures", "write_report"]
+__all__ = ["describe_study", "write_figures", "write_report"]

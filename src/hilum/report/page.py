@@ -82,6 +82,15 @@ def write_report(study_dir: Path) -> Path:
     return path
 
 
+def describe_study(study_dir: Path) -> str:
+    """The result of a study in one sentence, as at the top of its page.
+
+    Raises:
+        DataError: no study there, or a file of it that is not what hilum wrote.
+    """
+    return str(describe_result(read_study(Path(study_dir))).striptags())
+
+
 def render_page(study: Study) -> Markup:
     """The whole page of a study."""
     style = render_variables() + (TEMPLATES / "style.css").read_text(encoding="utf-8") + render_stylesheet()

@@ -74,7 +74,7 @@ def _describe_counts(counts: pd.DataFrame) -> str:
         balance = "Every class has the same number of images."
     else:
         ratio = totals[common] / max(totals[rare], 1)
-        balance = f"{common} is the largest class, {rare} the smallest, {ratio:.1f} times smaller."
+        balance = f"The largest class is {common}; the smallest, {rare}, is {ratio:.1f} times smaller."
     shares = counts.div(counts.sum(axis=1).clip(lower=1), axis=0)
     spread = (shares.max() - shares.min()).max()
     moved = (shares.max() - shares.min()).idxmax()
@@ -134,7 +134,7 @@ def make_left_out(study: Study) -> Section:
     listed = join_words([f"{number:,} × {code}" for code, number in codes.most_common()])
     files = render_count(len(study.quarantine), "file")
     were = "was" if len(study.quarantine) == 1 else "were"
-    sentence = f"{files} could not be used and {were} left out: {listed}." if codes else "Every file could be used."
+    sentence = f"{files} {were} left out: {listed}." if codes else "No file was left out."
     return Section(
         "What was left out",
         render(

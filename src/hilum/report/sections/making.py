@@ -46,9 +46,18 @@ def make_recipe(study: Study) -> Section | None:
     description = str(run.recipe.get("description", ""))
     groups: dict[str, list[tuple[str, str]]] = {}
     for path, value in flatten(run.recipe):
-        head, _, rest = path.partition(".")
-        groups.setdefault(head if rest else "recipe", []).append((rest or head, value))
+        group, name = _place(path)
+        groups.setdefault(group, []).append((name, value))
     return Section("The recipe", render("recipe.html", groups=groups.items(), description=description))
+
+
+def _place(path: str) -> tuple[str, str]:
+    """The table and the name of a setting: `phases.1.lr` is `lr` of `phase 1`."""
+    head, _, rest = path.partition(".")
+    number, _, name = rest.partition(".")
+    if number.isdigit() and name:
+        return f"{head.removesuffix('s')} {number}", name
+    return (head, rest) if rest else ("recipe", head)
 
 
 def make_stages(study: Study) -> Section | None:

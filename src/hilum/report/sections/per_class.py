@@ -74,6 +74,10 @@ def describe_classes(evaluation: Evaluation) -> str:
     close = [each for each in known if each is not least and each.sensitivity.ci_low <= least.sensitivity.ci_high]
     figure = render_estimate(least.sensitivity, percent=True)
     if not close:
-        return f"{least.label} is found least often: a sensitivity of {figure}, below every other class."
+        return (
+            f"The class found least often is {least.label}: its sensitivity, {figure}, lies below that of every other."
+        )
     others = "the others" if len(close) == len(known) - 1 > 1 else join_words([each.label for each in close])
-    return f"{least.label} has the lowest sensitivity, {figure}, but its interval overlaps with that of {others}."
+    return (
+        f"The lowest sensitivity, {figure}, is that of {least.label}, but its interval overlaps with that of {others}."
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
@@ -56,6 +57,7 @@ def environment() -> Environment:
         mark=lambda estimate, ends, colour="accent": plot_mark(estimate, ends, colour).mark(),
         scale=lambda ends, percent=False: plot_scale(ends, percent=percent).mark(),
         number=print_number,
+        breakable=make_breakable,
     )
     return made
 
@@ -78,6 +80,11 @@ def print_number(estimate: Estimate, key: str, *, percent: bool = False) -> Mark
         exact, words.make_visible(key), value
     )
     return number + (Markup(' <span class="interval">{}</span>').format(interval) if interval else Markup())
+
+
+def make_breakable(name: str) -> Markup:
+    """A file name that may be broken after the signs where a reader would break it."""
+    return Markup("<wbr>").join(escape(part) for part in re.split(r"(?<=[/_.-])(?=.)", words.make_visible(name)))
 
 
 def name_source(study: Study) -> str:
