@@ -100,9 +100,7 @@ def _draw_manifest(root: Path, plan: Plan, generator: np.random.Generator) -> Ma
         for position, label in enumerate(plan.labels):
             for i in range(count):
                 name = next(given, None) or f"{split}/class-{position}/{split[0]}{position}p{i // 2:03d}_{i}.png"
-                rows.append(
-                    _draw_row(root, name, label, position, f"{split}-{position}-{i // 2}", split, generator, plan)
-                )
+                rows.append(_draw_row(root, name, label, position, f"{split}-{position}-{i // 2}", split, generator))
     rule = {
         "name": "person-number",
         "pattern": r"p(\d+)_",
