@@ -138,7 +138,7 @@ def _describe_ppv(evaluation: Evaluation) -> str:
     share = render_percent(worst.images / evaluation.images)
     return (
         f"Of the pictures that it calls {worst.label}, {render_estimate(worst.ppv, percent=True)} are, "
-        f"where {share} of all pictures are {worst.label}. Where the disease is rarer, that share falls."
+        f"where {share} of all pictures are {worst.label}. Where {worst.label} is rarer, that share falls."
     )
 
 

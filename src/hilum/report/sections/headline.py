@@ -93,15 +93,13 @@ def _achievement(study: Study, evaluation: Evaluation) -> Markup:
     prefix = f"{study.facts.chosen_run}/{evaluation.split}"
     accuracy = print_number(evaluation.overall["accuracy"], f"{prefix}/accuracy", percent=True)
     images = render_count(evaluation.images, f"{SPLIT_NAMES.get(evaluation.split, evaluation.split)} image")
-    if any(verdict.severity == "error" for verdict in evaluation.verdicts):
-        return Markup("is right on {} of {}").format(accuracy, images)
     if study.positive is None:
         names = join_words(evaluation.labels) if len(evaluation.labels) <= 4 else f"{len(evaluation.labels)} classes"
-        return Markup("tells {} apart: it is right on {} of {}").format(names, accuracy, images)
+        return Markup("names the right one of {} on {} of {}").format(names, accuracy, images)
     other = next(label for label in evaluation.labels if label != study.positive)
     auroc = print_number(evaluation.overall["auroc"], f"{prefix}/auroc")
-    return Markup("tells {} from {} with an AUROC of {}, and is right on {} of {}").format(
-        study.positive, other, auroc, accuracy, images
+    return Markup("reaches an AUROC of {} for {} against {}, and is right on {} of {}").format(
+        auroc, study.positive, other, accuracy, images
     )
 
 

@@ -58,6 +58,7 @@ def environment() -> Environment:
         scale=lambda ends, percent=False: plot_scale(ends, percent=percent).mark(),
         number=print_number,
         breakable=make_breakable,
+        prose=make_prose,
     )
     return made
 
@@ -80,6 +81,14 @@ def print_number(estimate: Estimate, key: str, *, percent: bool = False) -> Mark
         exact, words.make_visible(key), value
     )
     return number + (Markup(' <span class="interval">{}</span>').format(interval) if interval else Markup())
+
+
+def make_prose(sentence: str) -> Markup:
+    """A sentence in which words between back quotes are code."""
+    parts = re.split(r"`([^`\n]+)`", words.make_visible(sentence))
+    return Markup().join(
+        Markup("<code>{}</code>").format(part) if i % 2 else escape(part) for i, part in enumerate(parts)
+    )
 
 
 def make_breakable(name: str) -> Markup:
