@@ -68,7 +68,7 @@ class Panel:
     y: tuple[float, float]
     width: float = 300
     height: float = 264
-    left: float = 46
+    left: float = 50
     right: float = 14
     top: float = 30
     bottom: float = 44
@@ -110,7 +110,7 @@ class Panel:
             self.add(line(self.left, self.up(tick), self.width - self.right, self.up(tick), "s-grid"))
             self.add(text(render(tick), self.left - 6, self.up(tick) + 4, anchor="end", style="f-muted small"))
         middle = (self.top + self.height - self.bottom) / 2
-        self.add(text(label, 12, middle, anchor="middle", style="f-muted", rotate=-90))
+        self.add(text(label, 11, middle, anchor="middle", style="f-muted", rotate=-90))
 
     def curve(self, points: Sequence[Point], style: str) -> None:
         """A line through data points; NaN breaks it."""

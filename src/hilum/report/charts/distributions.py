@@ -53,7 +53,7 @@ def plot_strips(strips: Sequence[Strip], heading: str, axis: str, *, percent: bo
     panel = Panel(
         widen(float(values.min()), float(values.max()), 4),
         (0, 1),
-        width=left + 172,
+        width=left + 156,
         height=bottom + 48,
         left=left,
         right=24,

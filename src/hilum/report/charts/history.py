@@ -64,7 +64,7 @@ def _percent(value: float) -> str:
 
 def _panel(history: History, y: tuple[float, float]) -> Panel:
     epochs = len(history)
-    panel = Panel(x=(0.5 if epochs == 1 else 1, max(epochs, 1.5)), y=y, width=330, left=52, right=64)
+    panel = Panel(x=(0.5 if epochs == 1 else 1, max(epochs, 1.5)), y=y, width=334, left=56, right=64)
     ticks = [tick for tick in find_ticks(1, epochs, 6) if tick == int(tick)] if epochs > 1 else [1]
     panel.x_axis("epoch", ticks)
     _mark_phases(panel, history)

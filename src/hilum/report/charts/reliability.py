@@ -39,7 +39,7 @@ def _draw_counts(panel: Panel, bins: Sequence[ReliabilityBin], colour: str) -> N
         left, right = panel.across(each.low) + 1, panel.across(each.high) - 1
         panel.add(element("rect", x=left, y=base - tall, width=right - left, height=tall, class_=f"f-{colour} faint"))
     panel.add(text(f"{most:,}", panel.left - 6, base - BARS + 8, anchor="end", style="f-muted small"))
-    panel.add(text("images", 12, base - BARS / 2, anchor="middle", style="f-muted", rotate=-90))
+    panel.add(text("images", 11, base - BARS / 2, anchor="middle", style="f-muted", rotate=-90))
     panel.add(
         line(panel.left, panel.height - panel.bottom, panel.width - panel.right, panel.height - panel.bottom, "s-muted")
     )

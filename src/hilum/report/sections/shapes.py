@@ -32,7 +32,9 @@ def make_shapes(study: Study) -> Section | None:
             sentences.append(_all_the_same(name, table))
         else:
             strips = tuple(_strips(study, table, name))
-            charts.append((plot_strips(strips, heading, axis, percent=percent), _describe(strips, heading, percent)))
+            charts.append(
+                (plot_strips(strips, heading, axis, percent=percent), describe_strips(strips, heading, percent))
+            )
     return Section("Size, aspect and contrast", render("shapes.html", charts=charts, sentences=sentences))
 
 
@@ -70,31 +72,32 @@ def _strips(study: Study, table: pd.DataFrame, name: str) -> Iterator[Strip]:
                 yield Strip.of(label, split, class_colour(position), rows[name].to_numpy(float), shown.to_numpy(float))
 
 
-def _describe(strips: tuple[Strip, ...], heading: str, percent: bool) -> str:
+def describe_strips(strips: tuple[Strip, ...], heading: str, percent: bool) -> str:
     """Where classes stand apart, and where a class moved between splits: both can mislead a network."""
     train = [strip for strip in strips if strip.split == "train"]
     found = []
     if len(train) > 1:
-        low, high = min(train, key=_median), max(train, key=_median)
-        medians = f"{_write(low, high, percent)} ({low.label}) to {_write(high, low, percent)} ({high.label})"
-        found.append(f"in training the median goes from {medians}; {_describe_overlap(low, high)}")
+        found.append(_compare(min(train, key=_median), max(train, key=_median), percent))
     moved = [strip.label for strip in strips if strip.split == "test" and _moved(strip, train)]
     if moved:
         found.append(f"the test median of {join_words(moved)} lies outside the middle half of training")
     return f"{heading}: {'; '.join(found)}." if found else f"{heading} of each class and split."
 
 
-def _describe_overlap(low: Strip, high: Strip) -> str:
-    if low.quartiles[2] < high.quartiles[0]:
-        return "the middle halves of the two do not touch: a network may learn this instead of disease"
-    return "the middle halves of the two overlap"
+def _compare(low: Strip, high: Strip, percent: bool) -> str:
+    if _median(low) == _median(high):
+        return f"in training every class has the same median, {_write(low, high, percent)}"
+    medians = f"{_write(low, high, percent)} ({low.label}) to {_write(high, low, percent)} ({high.label})"
+    apart = low.quartiles[2] < high.quartiles[0]
+    words = "do not touch: a network may learn this instead of disease" if apart else "overlap"
+    return f"in training the median goes from {medians}; the middle halves of the two {words}"
 
 
 def _write(strip: Strip, other: Strip, percent: bool) -> str:
     """A median with as many digits as it takes to tell it from the other."""
     values = [each * (100 if percent else 1) for each in (_median(strip), _median(other))]
-    decimals = supported_decimals(min(values), 2 * max(values) - min(values), (0, 3))
-    return f"{values[0]:.{decimals}f}" + (f"{NO_BREAK}%" if percent else "")
+    decimals = supported_decimals(min(values), 2 * max(values) - min(values), (0, 3)) if len(set(values)) > 1 else 2
+    return f"{values[0]:,.{decimals}f}".removesuffix(".00") + (f"{NO_BREAK}%" if percent else "")
 
 
 def _median(strip: Strip) -> float:

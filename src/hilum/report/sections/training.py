@@ -9,6 +9,9 @@ from hilum.report.sections.section import Section, render
 from hilum.report.study_folder import Run, Study, column
 from hilum.report.words import end_sentence, render_count, render_duration
 
+WORSE = 1.05
+"""A loss that is higher by this factor is higher by more than its noise from epoch to epoch."""
+
 
 def make_training(study: Study) -> Section | None:
     """Loss and accuracy by epoch, and how training ended."""
@@ -37,7 +40,7 @@ def _describe_loss(run: Run) -> str:
     start = f"The weights of epoch {best + 1} of {len(val)} were kept, with a validation loss of {val[best]:.3g}."
     if best == len(val) - 1 and len(val) > 1:
         return f"{start} That is the last epoch: longer training might have helped."
-    if best < len(val) - 1 and val[-1] > val[best] and train[-1] < train[best]:
+    if val[-1] > WORSE * val[best] and train[best] > WORSE * train[-1]:
         return (
             f"{start} After that the training loss went on falling, to {train[-1]:.3g}, while the validation loss "
             f"rose to {val[-1]:.3g}: it began to learn the training pictures by heart."
