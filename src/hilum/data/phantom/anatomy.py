@@ -10,38 +10,50 @@ from hilum.data.phantom.patient import Patient
 RIGHT, LEFT = -1.0, 1.0
 """The sign of x on the patient's right side (left on the picture) and left side."""
 
+MIRROR = np.array([[[-1.0, 1.0]], [[1.0, 1.0]]])
+"""Turns a left shape `[N, 2]` into both, `[2, N, 2]`, the right one first."""
+
 BACK, FRONT = np.deg2rad(np.linspace(4, 97, 12)), np.deg2rad(np.linspace(84, 146, 9))
 """The angles, seen from above, at which a rib is drawn: 0 = at the spine, 90 = at the side, 180 = in front."""
 
+ALONG_ARM = np.linspace(0, 1, 4)[:, None]
+ALONG_CLAVICLE = np.linspace(0, 1, 12)[:, None]
+CLAVICLE_BEND = (0.016 * np.sin(2 * np.pi * ALONG_CLAVICLE) + 0.006 * np.sin(np.pi * ALONG_CLAVICLE)) * (0.0, 1.0)
+VERTEBRA_TOP = np.linspace(-0.02, 1.25, 23)
+VERTEBRA_PITCH = VERTEBRA_TOP[1] - VERTEBRA_TOP[0]
+VERTEBRA_HALF = np.linspace(0.034, 0.046, 23)
 
-def lung(patient: Patient, side: float, breath: float = 0.0) -> np.ndarray:
-    """Outline `[N, 2]` of one lung as far as it shows beside the spine and above the diaphragm.
+
+def lungs(patient: Patient, breath: float = 0.0) -> np.ndarray:
+    """Outlines `[2, N, 2]` of both lungs as far as they show beside the spine and above the diaphragm, the right first.
 
     Args:
         breath: how much deeper than average the patient breathed in, body units.
     """
-    p, w, top = patient, patient.width, patient.apex
-    base = p.base + breath
-    dome = base - p.domes[0 if side == RIGHT else 1] * (1 - 3 * breath)
+    w, top, base = patient.width, patient.apex, patient.base + breath
     height = base - top
-    points = [
-        (0.42 * w, top),
-        (0.63 * w, top + 0.05 * height),
-        (0.82 * w, top + 0.20 * height),
-        (0.93 * w, top + 0.44 * height),
-        (0.995 * w, top + 0.72 * height),
-        (0.985 * w, base - 0.012),
-        (0.975 * w, base),
-        (0.955 * w, base - 0.010),
-        (0.80 * w, dome + 0.25 * (base - dome)),
-        (0.52 * w, dome),
-        (0.26 * w, dome + 0.18 * (base - dome)),
-        (0.14 * w, dome + 0.30 * (base - dome)),
-        (0.13 * w, top + 0.5 * height),
-        (0.14 * w, top + 0.22 * height),
-        (0.22 * w, top + 0.05 * height),
-    ]
-    return spline(points, 6, closed=True) * (side, 1)
+    points = np.array(
+        [
+            (0.42 * w, top),
+            (0.63 * w, top + 0.05 * height),
+            (0.82 * w, top + 0.20 * height),
+            (0.93 * w, top + 0.44 * height),
+            (0.995 * w, top + 0.72 * height),
+            (0.985 * w, base - 0.012),
+            (0.975 * w, base),
+            (0.955 * w, base - 0.010),
+            (0.80 * w, 0.0),
+            (0.52 * w, 0.0),
+            (0.26 * w, 0.0),
+            (0.14 * w, 0.0),
+            (0.13 * w, top + 0.5 * height),
+            (0.14 * w, top + 0.22 * height),
+            (0.22 * w, top + 0.05 * height),
+        ]
+    )
+    both = np.stack([points, points])
+    both[:, 8:12, 1] = base - np.outer(patient.domes, (0.75, 1.0, 0.82, 0.70)) * (1 - 3 * breath)
+    return spline(both, 6, closed=True) * MIRROR
 
 
 def heart(patient: Patient, breath: float = 0.0) -> np.ndarray:
@@ -112,17 +124,16 @@ def body(patient: Patient) -> np.ndarray:
     return spline(half + mirrored, 5, closed=True)
 
 
-def arm(patient: Patient, side: float) -> np.ndarray:
-    """Middle line of an upper arm `[N, 2]`, from the shoulder joint outwards."""
+def arms(patient: Patient) -> np.ndarray:
+    """Middle lines `[2, N, 2]` of the upper arms, from the shoulder joints outwards."""
     p = patient
     angle = np.deg2rad(p.arms)
     start = np.array([1.08 * (p.width + p.wall), p.apex + 0.07])
-    steps = np.linspace(0, 0.55, 8)[:, None]
-    return (start + steps * np.array([np.sin(angle), np.cos(angle)])) * (side, 1)
+    return (start + 0.55 * ALONG_ARM * np.array([np.sin(angle), np.cos(angle)])) * MIRROR
 
 
-def ribs(patient: Patient, side: float, breath: float = 0.0) -> tuple[np.ndarray, np.ndarray]:
-    """Middle lines of the back and front halves of the ribs, `[ribs, N, 2]` each.
+def ribs(patient: Patient, breath: float = 0.0) -> tuple[np.ndarray, np.ndarray]:
+    """Middle lines of the back and front halves of the ribs of both sides, `[ribs, N, 2]` each.
 
     A rib is taken as an ellipse in a plane that is tilted forwards, seen from the front.
     """
@@ -137,7 +148,7 @@ def ribs(patient: Patient, side: float, breath: float = 0.0) -> tuple[np.ndarray
     def half(angle: np.ndarray) -> np.ndarray:
         x = 0.025 + (reach - 0.025) * np.sin(angle) ** 0.9
         y = root + drop * (1 - np.cos(angle)) / 2 - 0.016 * np.sin(2 * angle)
-        return np.stack([x * side, y], -1)
+        return np.concatenate([np.stack([-x, y], -1), np.stack([x, y], -1)])
 
     return half(BACK), half(FRONT)
 
@@ -151,17 +162,15 @@ def strip(lines: np.ndarray, width: float) -> np.ndarray:
     return np.concatenate([lines + across, (lines - across)[..., ::-1, :]], -2)
 
 
-def clavicle(patient: Patient, side: float) -> np.ndarray:
-    """Middle line of a clavicle, from the sternum outwards: a shallow S."""
+def clavicles(patient: Patient) -> np.ndarray:
+    """Middle lines `[2, N, 2]` of the clavicles, from the sternum outwards: a shallow S."""
     p = patient
     inner, outer = np.array([0.035, p.apex + 0.065]), np.array([0.98 * p.width, p.apex + 0.045 - p.clavicle_rise])
-    share = np.linspace(0, 1, 12)[:, None]
-    bend = 0.016 * np.sin(2 * np.pi * share) + 0.006 * np.sin(np.pi * share)
-    return (inner + share * (outer - inner) + np.array([0.0, 1.0]) * bend) * (side, 1)
+    return (inner + ALONG_CLAVICLE * (outer - inner) + CLAVICLE_BEND) * MIRROR
 
 
-def scapula(patient: Patient, side: float) -> np.ndarray:
-    """Outline of a shoulder blade; its inner border lies over the outer lung."""
+def scapulae(patient: Patient) -> np.ndarray:
+    """Outlines `[2, N, 2]` of the shoulder blades; their inner borders lie over the outer lungs."""
     p, w = patient, patient.width
     points = [
         (0.84 * w, p.apex + 0.045),
@@ -172,17 +181,15 @@ def scapula(patient: Patient, side: float) -> np.ndarray:
         (0.955 * w, p.apex + 0.37),
         (0.90 * w, p.apex + 0.22),
     ]
-    return spline(points, 6, closed=True) * (side, 1)
+    return spline(points, 6, closed=True) * MIRROR
 
 
 def vertebrae(patient: Patient) -> np.ndarray:
     """Outlines `[vertebrae, 4, 2]` of the vertebral bodies, growing downwards."""
-    top = np.linspace(-0.02, 1.25, 23)
-    pitch = top[1] - top[0]
-    half = (0.034 + 0.012 * np.linspace(0, 1, len(top))) * patient.width / 0.35
-    gap = 0.09 * pitch
-    corners = [(-half, top + gap), (half, top + gap), (half, top + pitch - gap), (-half, top + pitch - gap)]
-    return np.stack([np.stack(corner, -1) for corner in corners], 1)
+    half = VERTEBRA_HALF * patient.width / 0.35
+    gap = 0.09 * VERTEBRA_PITCH
+    top, bottom = VERTEBRA_TOP + gap, VERTEBRA_TOP + VERTEBRA_PITCH - gap
+    return np.stack([-half, top, half, top, half, bottom, -half, bottom], 1).reshape(-1, 4, 2)
 
 
 def trachea(patient: Patient) -> list[np.ndarray]:
@@ -194,7 +201,8 @@ def trachea(patient: Patient) -> list[np.ndarray]:
     return [pipe, spline(right, 4), spline(left, 4)]
 
 
-def hilum(patient: Patient, side: float) -> np.ndarray:
-    """The point `[2]` where the vessels enter a lung; the left one lies a little higher."""
+def hila(patient: Patient) -> np.ndarray:
+    """The points `[2, 2]` where the vessels enter the right and the left lung; the left one lies a little higher."""
     height = patient.base - patient.apex
-    return np.array([side * 0.26 * patient.width, patient.apex + (0.42 if side == RIGHT else 0.39) * height])
+    across, left, right = 0.26 * patient.width, patient.apex + 0.39 * height, patient.apex + 0.42 * height
+    return np.array([(-across, right), (across, left)])

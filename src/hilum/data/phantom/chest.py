@@ -8,8 +8,7 @@ import cv2
 import numpy as np
 
 from hilum.data.phantom import anatomy
-from hilum.data.phantom.anatomy import LEFT, RIGHT
-from hilum.data.phantom.frame import Frame, add_layer, spline, times
+from hilum.data.phantom.frame import Frame, Shapes, add_layer, spline, times
 from hilum.data.phantom.patient import Patient
 from hilum.data.phantom.texture import branches, smooth_noise
 
@@ -18,6 +17,7 @@ COARSE = 4
 """Smooth layers are drawn this many times smaller."""
 AIR = 0.47
 """Attenuation that a full thickness of lung takes away."""
+CIRCLE = np.linspace(0, 2 * np.pi, 8, endpoint=False)
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class Chest:
     frame: Frame
 
 
-def _depth(frame: Frame, outlines: list[np.ndarray], full: float, least: float) -> np.ndarray:
+def _depth(frame: Frame, outlines: Shapes, full: float, least: float) -> np.ndarray:
     """How thick rounded shapes are, uint8 `[H, W]`: `least` of 255 at their outlines, 255 from `full` body units on."""
     layer = frame.layer()
     frame.fill(layer, outlines)
@@ -56,8 +56,7 @@ def _depth(frame: Frame, outlines: list[np.ndarray], full: float, least: float) 
 def _soft_tissue(patient: Patient, frame: Frame) -> np.ndarray:
     """Trunk, arms and breasts, uint8; 255 is an attenuation of 1. No edge but the skin is sharp."""
     coarse = frame.reduced(COARSE)
-    outlines = [anatomy.body(patient)]
-    outlines += [anatomy.strip(anatomy.arm(patient, side), 0.11 + 0.5 * patient.wall) for side in (RIGHT, LEFT)]
+    outlines = [anatomy.body(patient), *anatomy.strip(anatomy.arms(patient), 0.11 + 0.5 * patient.wall)]
     tissue = np.float32(0.72) * _depth(coarse, outlines, 0.17, 0.05)
     if patient.breast:
         x, y = coarse.body()
@@ -94,9 +93,8 @@ def _gas(patient: Patient, frame: Frame, breath: float) -> np.ndarray:
     x = rng.uniform(-0.6, 0.7, count) * patient.width
     y = patient.base + breath + rng.uniform(0.08, 0.2, count)
     x[0], y[0] = 0.45 * patient.width, patient.base + breath + 0.005
-    angle = np.linspace(0, 2 * np.pi, 8, endpoint=False)
     radius = rng.uniform(0.018, 0.042, (count, 1)) * (1 + 0.25 * rng.standard_normal((count, 8)))
-    blobs = np.stack([x[:, None] + 1.3 * radius * np.cos(angle), y[:, None] + 0.8 * radius * np.sin(angle)], -1)
+    blobs = np.stack([x[:, None] + 1.3 * radius * np.cos(CIRCLE), y[:, None] + 0.8 * radius * np.sin(CIRCLE)], -1)
     frame.fill(layer, spline(blobs, 4, closed=True), int(rng.uniform(90, 200)))
     side = 2 * round(0.008 * frame.scale) + 1
     return cv2.blur(layer, (side, side))
@@ -105,14 +103,13 @@ def _gas(patient: Patient, frame: Frame, breath: float) -> np.ndarray:
 def _cage(patient: Patient, frame: Frame, breath: float) -> np.ndarray:
     """Ribs and clavicles, uint8; 255 is an attenuation of 0.5. The compact outer layer shows at the edges."""
     total, edges = frame.layer(), frame.layer()
-    halves = [anatomy.ribs(patient, side, breath) for side in (RIGHT, LEFT)]
-    for which, value, rim in ((0, 54, 42), (1, 30, 22)):
+    for lines, (value, rim) in zip(anatomy.ribs(patient, breath), ((54, 42), (30, 22)), strict=True):
         layer = frame.layer()
-        outlines = anatomy.strip(np.concatenate([half[which] for half in halves]), patient.rib_width)
+        outlines = anatomy.strip(lines, patient.rib_width)
         frame.fill(layer, outlines, value, apart=True)
         frame.stroke(edges, outlines, 0.003, rim, closed=True)
         cv2.add(total, layer, total)
-    collars = anatomy.strip(np.stack([anatomy.clavicle(patient, side) for side in (RIGHT, LEFT)]), 0.029)
+    collars = anatomy.strip(anatomy.clavicles(patient), 0.029)
     layer = frame.layer()
     frame.fill(layer, collars, 80, apart=True)
     frame.stroke(edges, collars, 0.004, 50, closed=True)
@@ -123,8 +120,7 @@ def _cage(patient: Patient, frame: Frame, breath: float) -> np.ndarray:
 def _shoulders(patient: Patient, frame: Frame) -> np.ndarray:
     """Shoulder blades and upper arms, uint8; 255 is an attenuation of 0.5."""
     blades, shafts = frame.layer(), frame.layer()
-    shapes = np.stack([anatomy.scapula(patient, side) for side in (RIGHT, LEFT)])
-    arms = np.stack([anatomy.arm(patient, side) for side in (RIGHT, LEFT)])
+    shapes, arms = anatomy.scapulae(patient), anatomy.arms(patient)
     frame.fill(blades, shapes, 30, apart=True)
     frame.stroke(blades, shapes, 0.005, 52, closed=True)
     frame.stroke(shafts, arms, 0.036, 85)
@@ -157,7 +153,7 @@ def _vessels(patient: Patient, frame: Frame) -> np.ndarray:
     for lines, (width, value) in reversed(list(zip(branches(patient), widths, strict=True))):
         frame.stroke(layer, lines, width, value)
     knot = 0.03 * spline([(0, -1.3), (0.6, 0), (0, 1.5), (-0.6, 0)], 4, closed=True)
-    frame.fill(layer, [knot + anatomy.hilum(patient, side) for side in (RIGHT, LEFT)], 150, apart=True)
+    frame.fill(layer, knot + anatomy.hila(patient)[:, None], 150, apart=True)
     return layer
 
 
@@ -168,7 +164,7 @@ def draw_chest(patient: Patient, frame: Frame, breath: float, generator: np.rand
         breath: how much deeper than average the patient breathed in, body units.
         generator: only for the fine texture, which no two images share.
     """
-    lungs = [anatomy.lung(patient, side, breath) for side in (RIGHT, LEFT)]
+    lungs = anatomy.lungs(patient, breath)
     lung = frame.layer()
     frame.fill(lung, lungs, apart=True)
     air = times(lung, frame.enlarge(_depth(frame.reduced(COARSE), lungs, 0.15, 0.35)))

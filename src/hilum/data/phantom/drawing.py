@@ -73,7 +73,7 @@ def _pose(machine: Machine, size: int, shift: float, generator: np.random.Genera
     height = round(size / max(machine.aspect, 1))
     width = round(size * min(machine.aspect, 1))
     scale = size * machine.zoom * float(np.exp(0.035 * zoom)) * (1 - 0.12 * shift) * min(1, 1.06 * height / size)
-    return Frame(height, width, scale, 2.0 * tilt, (0.012 * right, 0.012 * down)), 0.012 * breath
+    return Frame(height, width, scale, float(2.0 * tilt), (0.012 * right, 0.012 * down)), 0.012 * float(breath)
 
 
 def draw_image(

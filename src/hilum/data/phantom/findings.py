@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from hilum.data.phantom.anatomy import LEFT, RIGHT, hilum
+from hilum.data.phantom.anatomy import LEFT, RIGHT, hila
 from hilum.data.phantom.chest import AIR, Chest
 from hilum.data.phantom.frame import times
 from hilum.data.phantom.patient import Patient
@@ -98,8 +98,7 @@ def _viral(patient: Patient, chest: Chest, rng: np.random.Generator, fine: np.ra
     x, y = coarse.body()
     spread = np.float32(rng.uniform(0.13, 0.2))
     central = np.zeros_like(x)
-    for side in (RIGHT, LEFT):
-        hx, hy = hilum(patient, side)
+    for hx, hy in hila(patient):
         central += np.exp(-((x - 1.25 * hx) ** 2 + 0.6 * (y - hy - 0.05) ** 2) / spread**2)
     patchy = np.clip(1 + 0.3 * normal_noise(coarse, 0.12, rng), 0.3, 1.7)
     envelope = (np.float32(rng.uniform(0.5, 0.7)) + np.minimum(central, 1)) * patchy / 1.7

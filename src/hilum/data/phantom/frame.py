@@ -42,15 +42,15 @@ class Frame:
         centre = np.array([self.width / 2, self.height / 2]) + self.scale * np.array(self.shift)
         return turn * self.scale, centre - (np.array([0.0, 0.48]) @ turn) * self.scale
 
+    @cached_property
+    def _fixed_axes(self) -> tuple[np.ndarray, np.ndarray]:
+        turn, offset = self._axes
+        return turn * (1 << FRACTION_BITS), offset * (1 << FRACTION_BITS)
+
     def reduced(self, factor: int) -> Frame:
         """The same view on a picture `factor` times smaller."""
         height, width = -(-self.height // factor), -(-self.width // factor)
         return Frame(height, width, self.scale / factor, self.rotation, self.shift)
-
-    def pixels(self, points: np.ndarray) -> np.ndarray:
-        """Body units `[..., 2]` (x, y) -> pixels `[..., 2]`."""
-        turn, offset = self._axes
-        return points @ turn + offset
 
     def body(self) -> tuple[np.ndarray, np.ndarray]:
         """Body coordinates x and y of every pixel, each `[H, W]` float32."""
@@ -62,12 +62,15 @@ class Frame:
 
     def _fixed(self, shapes: Shapes) -> list[np.ndarray]:
         """Body units -> the fixed-point pixels that OpenCV draws, all shapes in one go."""
-        points = np.concatenate(shapes) if isinstance(shapes, list) else shapes
-        fixed = np.rint(self.pixels(points) * (1 << FRACTION_BITS)).astype(np.int32)
+        points = np.concatenate(shapes) if isinstance(shapes, list) else shapes.reshape(-1, 2)
+        turn, offset = self._fixed_axes
+        fixed = points @ turn
+        fixed += offset
+        fixed = np.rint(fixed, out=fixed).astype(np.int32)
         if isinstance(shapes, list):
             ends = list(accumulate(map(len, shapes), initial=0))
             return [fixed[start:end] for start, end in pairwise(ends)]
-        return list(fixed)
+        return list(fixed.reshape(shapes.shape))
 
     def layer(self) -> np.ndarray:
         """An empty uint8 `[H, W]` to draw on."""

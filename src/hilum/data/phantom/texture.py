@@ -5,7 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from hilum.data.phantom.anatomy import LEFT, RIGHT, hilum
+from hilum.data.phantom.anatomy import LEFT, RIGHT, hila
 from hilum.data.phantom.frame import Frame, spline
 from hilum.data.phantom.patient import Patient
 
@@ -13,7 +13,6 @@ VESSEL_STREAM = 12
 FAN = np.deg2rad(np.linspace(-80, 118, 8))
 """Where the vessels of the first generation set out for: 0 = outwards, 90 = down."""
 STEPS = 6
-ALONG = np.linspace(0, 1, STEPS)
 
 NOISE_MEAN, NOISE_SD = 128, 32
 _NET = np.rint(255 * np.exp(-(((np.arange(256) - NOISE_MEAN) / (0.3 * NOISE_SD)) ** 2))).astype(np.uint8)
@@ -45,23 +44,21 @@ def branches(patient: Patient) -> list[np.ndarray]:
     rng = patient.generator(VESSEL_STREAM)
     reach = 0.42 * patient.width + 0.16 * (patient.base - patient.apex)
     side = np.repeat([RIGHT, LEFT], len(FAN))
-    start = np.stack([hilum(patient, RIGHT), hilum(patient, LEFT)])[(side > 0).astype(int)]
-    start = start + rng.normal(0, 0.012, start.shape)
-    angle = np.tile(FAN, 2) + rng.normal(0, 0.1, len(side))
+    start = np.repeat(hila(patient), len(FAN), axis=0)
+    angle = np.tile(FAN, 2)
     length = reach * rng.uniform(0.55, 0.85, len(side))
     generations = []
     for children in (2, 2, 0):
-        wiggle = np.cumsum(rng.normal(0, 0.12, (len(angle), STEPS)), axis=1)
-        turn = angle[:, None] + rng.normal(0.2, 0.5, (len(angle), 1)) * ALONG + wiggle
-        heading = np.stack([np.cos(turn) * side[:, None], np.sin(turn)], -1)
-        knots = start[:, None] + np.cumsum(heading, axis=1) * (length[:, None, None] / STEPS)
+        turn = angle[:, None] + np.cumsum(rng.normal(0.03, 0.16, (len(angle), STEPS)), axis=1)
+        heading = np.stack([np.cos(turn) * side[:, None], np.sin(turn)], -1) * (length[:, None, None] / STEPS)
+        knots = start[:, None] + np.cumsum(heading, axis=1)
         lines = np.concatenate([start[:, None], knots], 1)
         generations.append(spline(lines, 2) if children else lines)
         if children:
             parent = np.repeat(np.arange(len(angle)), children)
-            knot = rng.integers(1, STEPS, len(parent))
+            where, fork, short = rng.random((3, len(parent)))
+            knot = 1 + (where * (STEPS - 1)).astype(int)
             start, side = knots[parent, knot], side[parent]
-            fork = rng.uniform(-0.9, 0.9, len(parent))
-            angle = turn[parent, knot] + fork + np.sign(fork) * 0.2
-            length = length[parent] * rng.uniform(0.35, 0.6, len(parent))
+            angle = turn[parent, knot] + np.where(fork < 0.5, -0.2, 0.2) + 1.8 * (fork - 0.5)
+            length = length[parent] * (0.35 + 0.25 * short)
     return generations

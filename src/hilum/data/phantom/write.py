@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 import multiprocessing
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import cv2
 import numpy as np
@@ -40,19 +40,19 @@ def image_paths(table: pd.DataFrame, format: Format, layout: Layout) -> list[str
     return list(folders + "/" + table["name"] + SUFFIXES[format])
 
 
-def encode(drawing: Drawing, row: pd.Series, format: Format) -> bytes:
+def encode(drawing: Drawing, row: Mapping[str, Any], format: Format) -> bytes:
     """The bytes of a row's file, before any damage."""
     if format == "jpeg":
-        return encode_jpeg(drawing.pixels, int(row["jpeg_quality"]))
+        return encode_jpeg(drawing.pixels, row["jpeg_quality"])
     if row["planted_quality"]:
-        drawing = through_jpeg(drawing, int(row["jpeg_quality"]))
+        drawing = through_jpeg(drawing, row["jpeg_quality"])
     if format == "png":
         return encode_png(drawing.pixels)
     # A byte-identical copy carries the patient of its original.
     source = row["copy_of"] if row["origin"] == "copy" else row["name"]
     return encode_dicom(
         drawing.intensity,
-        patient=draw_patient(int(row["patient_seed"])),
+        patient=draw_patient(row["patient_seed"]),
         patient_id=source.rsplit("_", 1)[0],
         machine=row["machine"],
         view=row["view"],
@@ -65,9 +65,9 @@ def _write_rows(dataset: DrawnDataset, root: Path, paths: list[str], format: For
     """Writes some rows; returns size and lesion box of each."""
     written = []
     for index in rows:
-        row, drawing = dataset.table.iloc[index], dataset[index]
+        row, drawing = dataset.row(index), dataset[index]
         content = damage_bytes(
-            encode(drawing, row, format), row["damage"], np.random.default_rng([int(row["image_seed"]), 2])
+            encode(drawing, row, format), row["damage"], np.random.default_rng([row["image_seed"], 2])
         )
         (root / paths[index]).write_bytes(content)
         written.append((*drawing.intensity.shape, *(drawing.facts.lesion_box or (None,) * 4)))
@@ -78,16 +78,28 @@ def _chunks(count: int, size: int) -> list[range]:
     return [range(start, min(start + size, count)) for start in range(0, count, size)]
 
 
-def _run(write: Callable[[range], list[tuple]], chunks: list[range], workers: int) -> Iterator[list[tuple]]:
+Job = Callable[[range], list[tuple]]
+_job: list[Job] = []
+"""In a worker process: what it was started for. Sent once, for the plan of a large data set is large."""
+
+
+def _start_worker(job: Job) -> None:
+    cv2.setNumThreads(1)
+    _job[:] = [job]
+
+
+def _work(rows: range) -> list[tuple]:
+    return _job[0](rows)
+
+
+def _run(job: Job, chunks: list[range], workers: int) -> Iterator[list[tuple]]:
     if workers <= 1:
-        yield from map(write, chunks)
+        yield from map(job, chunks)
         return
-    pool = ProcessPoolExecutor(
-        workers, mp_context=multiprocessing.get_context("spawn"), initializer=cv2.setNumThreads, initargs=(1,)
-    )
-    with pool:
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(workers, mp_context=context, initializer=_start_worker, initargs=(job,)) as pool:
         try:
-            yield from pool.map(write, chunks)
+            yield from pool.map(_work, chunks)
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
 
@@ -151,8 +163,8 @@ def write_dataset(
         for folder in {(root / path).parent for path in paths}:
             folder.mkdir(parents=True, exist_ok=True)
         measured: list[tuple] = []
-        write = partial(_write_rows, dataset, root, paths, format)
-        for written in _run(write, _chunks(len(dataset), 64), workers):
+        job = partial(_write_rows, dataset, root, paths, format)
+        for written in _run(job, _chunks(len(dataset), 64), workers):
             measured += written
             if on_progress:
                 on_progress(len(measured), len(dataset))
@@ -190,11 +202,9 @@ def read_dataset(root: Path) -> DrawnDataset:
     path = Path(root) / FACTS_FILE
     try:
         facts = json.loads(path.read_text(encoding="utf-8"))
-        arguments = dict(facts["arguments"]) if facts["schema"] == SCHEMA else None
-    except (OSError, ValueError, KeyError, TypeError):
-        arguments = None
-    if arguments is None:
+        arguments = facts["arguments"] if facts["schema"] == SCHEMA else None
+        return draw_dataset(**{**arguments, "faults": Faults(**arguments["faults"])})
+    except (OSError, ValueError, KeyError, TypeError) as error:
         raise DataError(
             f"{path}", expected=f"a file of schema {SCHEMA}", way_out="Draw the data set again with hilum draw."
-        )
-    return draw_dataset(**{**arguments, "faults": Faults(**arguments["faults"])})
+        ) from error
