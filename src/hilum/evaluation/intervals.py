@@ -163,14 +163,14 @@ def perfect_ranking_floor(positives: float, negatives: float, level: float = 0.9
     """Smallest AUROC at which a perfect ranking would still be no surprise.
 
     Solves 1 - A = z * SE(A) with Hanley and McNeil's standard error in Newcombe's form (Statistics in Medicine 2006,
-    25:559, method 5).
+    25:559, method 5); z is one-sided, since a perfect score has only one side to be wrong on.
 
     Args:
         positives, negatives: (effective) patients on either side.
     """
     if min(positives, negatives) <= 0:
         return 0.0
-    z2, extra = normal_quantile(level) ** 2, max(0.0, (positives + negatives) / 2 - 1)
+    z2, extra = float(special.ndtri(level)) ** 2, max(0.0, (positives + negatives) / 2 - 1)
     low, high = 0.0, 1.0
     for _ in range(60):
         a = (low + high) / 2

@@ -78,7 +78,8 @@ def choose_run(entries: Sequence[Entry]) -> str | None:
 def build_leaderboard(entries: Sequence[Entry]) -> pd.DataFrame:
     """One row a run, best first: facts, validation figures with the ends of their intervals, `chosen` 1 or 0."""
     chosen = choose_run(entries)
-    return pd.DataFrame([_row(entry, entry.run == chosen) for entry in rank(entries)], columns=_columns())
+    table = pd.DataFrame([_row(entry, entry.run == chosen) for entry in rank(entries)], columns=_columns())
+    return table.astype({"parameters": "Int64", "epochs": "Int64"})  # whole numbers also beside a missing one
 
 
 def write_leaderboard(path: Path, entries: Sequence[Entry]) -> None:
