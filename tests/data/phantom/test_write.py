@@ -20,7 +20,7 @@ ALL_FAULTS = Faults(
 )  # fmt: skip
 
 
-def small(images=24, **options):
+def small(images=18, **options):
     return draw_dataset(images=images, size=64, **options)
 
 
@@ -37,8 +37,7 @@ def test_the_same_arguments_write_the_same_bytes(tmp_path, format):
     first = write_dataset(small(faults=ALL_FAULTS), tmp_path / "one", format=format)
     second = write_dataset(small(faults=ALL_FAULTS), tmp_path / "two", format=format)
     assert contents(first) == contents(second)
-    other = write_dataset(small(faults=ALL_FAULTS, seed=1), tmp_path / "three", format=format)
-    assert contents(first) != contents(other)
+    assert not small(seed=1).table.equals(small().table)
 
 
 def test_several_processes_write_the_same_bytes_as_one(tmp_path):
@@ -53,7 +52,7 @@ def test_splits_and_class_folders(tmp_path):
     assert {path.name for path in (root / "train").iterdir()} == {"normal", "bacterial", "viral"}
     rows = truth(root)
     files = {path for path in contents(root) if path.endswith(".jpg")}
-    assert files == set(rows["image_path"]) and len(files) == 24
+    assert files == set(rows["image_path"]) and len(files) == 18
     assert all(path.startswith(f"{split}/") for path, split in zip(rows["image_path"], rows["split"], strict=True))
 
     folders = write_dataset(small(), tmp_path / "folders", layout="folders", format="png")

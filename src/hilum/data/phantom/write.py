@@ -202,7 +202,9 @@ def read_dataset(root: Path) -> DrawnDataset:
     path = Path(root) / FACTS_FILE
     try:
         facts = json.loads(path.read_text(encoding="utf-8"))
-        arguments = facts["arguments"] if facts["schema"] == SCHEMA else None
+        if facts["schema"] != SCHEMA:
+            raise ValueError(facts["schema"])
+        arguments = facts["arguments"]
         return draw_dataset(**{**arguments, "faults": Faults(**arguments["faults"])})
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise DataError(
