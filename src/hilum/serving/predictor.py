@@ -91,7 +91,7 @@ class Predictor:
 
         name = Path(image).name if isinstance(image, (str, Path)) else ""
         if isinstance(image, np.ndarray):
-            pixels, warnings = image, ()
+            pixels, warnings = image, tuple[str, ...]()
         else:
             read = image if isinstance(image, Image) else read_image(Path(image) if isinstance(image, str) else image)
             pixels, warnings = read.pixels, read.warnings

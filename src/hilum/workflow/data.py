@@ -82,10 +82,11 @@ def write_csv(path: Path, table: pd.DataFrame) -> None:
     partial.replace(path)
 
 
-def drawn_data(folder: Path, seed: int) -> Path:
-    """Draws the embedded default data set, once."""
+def drawn_data(folder: Path, seed: int, bar: Bar) -> Path:
+    """Draws the embedded default data set, once for each seed."""
     from hilum.data.phantom import draw_dataset, write_dataset
 
-    if not folder.exists():
-        write_dataset(draw_dataset(images=DRAWN_IMAGES, seed=seed), folder)
-    return folder
+    place = folder / f"seed-{seed}"
+    if not place.exists():
+        write_dataset(draw_dataset(images=DRAWN_IMAGES, seed=seed), place, on_progress=bar)
+    return place

@@ -13,6 +13,10 @@ CPU_BUDGET = 13.5 * 60
 """Seconds of a study without a GPU when nobody names a budget: ready within fifteen minutes, report included."""
 
 
+DRAWN_BUDGET = 80.0
+"""Seconds of a study of drawn X-rays: a first look should not cost more than two minutes."""
+
+
 @dataclass(frozen=True)
 class Options:
     """The arguments of `hilum.study`, see there."""

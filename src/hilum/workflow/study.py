@@ -19,7 +19,7 @@ from hilum.recipes.schema import Recipe
 from hilum.version import __version__
 from hilum.workflow.choice import leaderboard_of, open_test_split
 from hilum.workflow.data import StudyData, drawn_data, study_data, write_csv
-from hilum.workflow.options import CPU_BUDGET, Options
+from hilum.workflow.options import CPU_BUDGET, DRAWN_BUDGET, Options
 from hilum.workflow.plan import plan_recipes, suited
 from hilum.workflow.record import machine, now, versions, write_json
 from hilum.workflow.run import RunOutcome, preprocessing_of, run_recipe
@@ -104,11 +104,11 @@ def run_study(data: Path | None, options: Options, voice: Voice | None = None) -
     recipes, remarks = plan_recipes(options.recipes, weights_dir=options.weights_dir, quick=options.quick)
     study_dir = options.out or Path("runs") / study_name(data, options.labels)
     study_dir.mkdir(parents=True, exist_ok=True)
-    clock = _Clock(_budget(options))
+    clock = _Clock(_budget(options, drawn=data is None))
     drawn = data is None
     if data is None:
-        with clock.stage("drawing X-rays", voice):
-            data = drawn_data(study_dir / "drawn", options.seed)
+        with clock.stage("drawing X-rays", voice) as bar:
+            data = drawn_data(study_dir / "drawn", options.seed, bar)
     with clock.stage("data", voice) as bar:
         found = study_data(data, study_dir, options, [preprocessing_of(recipe) for recipe in recipes], bar)
     warnings = [*remarks, *found.manifest.facts["warnings"], *_rejection_warning(found)]
@@ -161,9 +161,11 @@ def study_name(data: Path | None, labels: str) -> str:
     return name if labels == "folders" else f"{name}-{labels if labels.isidentifier() else 'labelled'}"
 
 
-def _budget(options: Options) -> float | None:
+def _budget(options: Options, *, drawn: bool) -> float | None:
     if options.time_budget is not None:
         return options.time_budget
+    if drawn:
+        return DRAWN_BUDGET
     return None if _device_name(options.device) == "cuda" else CPU_BUDGET
 
 
