@@ -37,7 +37,7 @@ def study(
         labels: `folders`, `kermany3`, or a regular expression with a group named `label`.
         recipes: names or recipes; None takes what suits the data and the machine.
         out: the study's folder; `runs/NAME` when None. What an earlier call finished there is not done again.
-        time_budget: seconds; None means 13.5 minutes without a GPU, no limit with one, 80 s for drawn X-rays.
+        time_budget: seconds; None means 14 minutes without a GPU, no limit with one, 80 s for drawn X-rays.
         quick: small and short, to see whether everything works.
         weights_dir: a folder of pre-trained weights, one folder a model.
         patient_pattern: regular expression on the path; its groups make the patient key.

@@ -41,7 +41,7 @@ def study(
         labels: folders, kermany3, or a regular expression with a group named label.
         recipes: what to train, see hilum recipes; what suits the data and the machine when left out.
         out: the study's folder; runs/NAME when left out.
-        time_budget: 90s, 14m or 1.5h; left out, 13.5m without a GPU, no limit with one, 80s for drawn X-rays.
+        time_budget: 90s, 14m or 1.5h; left out, 14m without a GPU, no limit with one, 80s for drawn X-rays.
         quick: small and short, to see whether everything works.
         strict: exit 5 when a figure cannot be trusted.
         weights_dir: a folder of pre-trained weights, one folder a model (also HILUM_WEIGHTS).

@@ -7,6 +7,10 @@ minutes of fourteen), `frozen` under a minute, `scratch-cnn` the rest.
 Augmentation is what a chest X-ray may meet: a patient who stands a little turned or nearer, another exposure, a
 blurred or noisy plate. The left-right flip is the one change that no patient makes; it is there because the classes
 of these tasks have no side, and it doubles the pictures at no cost.
+
+`finetuned` leaves the first three stages as they are: edges and textures at the highest resolution, which ImageNet
+has taught well enough and which cost most of a step (MobileNetV2 at 224 pixels, float32, batches of 32 on two cores:
+37 images a second with all stages trained, 58 with the last six).
 """
 
 from __future__ import annotations
@@ -30,7 +34,7 @@ EXPOSURE_AND_POSE = Augmentation(
 
 FINETUNED = Recipe(
     name="finetuned",
-    description="A pre-trained backbone: first its head on frozen features, then all of it.",
+    description="A pre-trained backbone: first its head on frozen features, then its last six stages.",
     model=Model("mobilenetv2_100", weights="imagenet", dropout=0.2),
     preprocessing=Preprocessing(image_size=224, fit="pad", normalisation="half"),
     augmentation=EXPOSURE_AND_POSE,
@@ -38,7 +42,7 @@ FINETUNED = Recipe(
         Phase(max_epochs=8, train="head", lr=2e-3, optimiser="adamw", weight_decay=1e-2, schedule="cosine"),
         Phase(
             max_epochs=12,
-            train="all",
+            train="last:6",
             lr=1e-3,
             backbone_lr_scale=0.5,
             optimiser="adamw",
@@ -50,7 +54,7 @@ FINETUNED = Recipe(
     label_smoothing=0.1,
     ema=0.998,
     tta=("plain", "flip"),
-    time_share=9.0,
+    time_share=10.0,
 )
 
 FROZEN = Recipe(
@@ -84,7 +88,7 @@ SCRATCH_CNN = Recipe(
     label_smoothing=0.05,
     ema=0.99,
     tta=("plain", "flip"),
-    time_share=2.0,
+    time_share=1.5,
 )
 
 SCRATCH_VIT = Recipe(

@@ -20,6 +20,7 @@ from hilum.training.module import TrainingModule
 HISTORY = (
     "epoch", "phase", "lr", "train_loss", "train_accuracy", "val_loss", "val_accuracy", "val_auroc", "seconds", "best",
 )  # fmt: skip
+LOGGED = ("lr", "train_loss", "train_accuracy", "val_loss", "val_accuracy", "val_auroc")
 OnStep = Callable[[int, int, str], None]
 """Called after each step with (steps done in this phase, steps in all, a few words)."""
 
@@ -150,6 +151,8 @@ class Keeper(Checkpoint):
                 "best": 0,
             }
         )
+        for logger in trainer.loggers:
+            logger.log_metrics({name: self.rows[-1][name] for name in LOGGED}, step=len(self.history))
         if better:
             state = {name: value.detach().cpu().clone() for name, value in module.evaluated.state_dict().items()}
             self.best = Best(self.figures["val_loss"], len(self.history), state)

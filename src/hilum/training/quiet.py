@@ -33,6 +33,9 @@ def make_trainer(
     # One process reads the cache faster than workers could hand batches over.
     warnings.filterwarnings("ignore", message=".*treespec, LeafSpec.*")  # lightning against a newer torch
     warnings.filterwarnings("ignore", message=".*does not have many workers.*")
+    warnings.filterwarnings(
+        "ignore", message=".*in eval mode at the start of training.*"
+    )  # frozen ones are meant to be
     warnings.filterwarnings("ignore", message=".*is smaller than the logging interval.*")
     accelerator = {"cuda": "gpu"}.get(device.type, device.type)
     return pl.Trainer(

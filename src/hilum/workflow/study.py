@@ -51,10 +51,9 @@ class Study:
     @property
     def headline(self) -> str:
         """One sentence: the result with its interval."""
-        from hilum.report.sections.headline import describe_result
-        from hilum.report.study_folder import read_study
+        from hilum.report import describe_study
 
-        return str(describe_result(read_study(self.study_dir)).striptags())
+        return describe_study(self.study_dir)
 
     @property
     def model_path(self) -> Path | None:
@@ -146,8 +145,11 @@ def run_study(data: Path | None, options: Options, voice: Voice | None = None) -
     }
     write_json(study_dir / "study.json", facts)
     with clock.stage("report", voice):
-        from hilum.report import write_report
+        from hilum.report import write_figures, write_report
 
+        for outcome in outcomes:
+            if outcome.status in ("done", "collapsed"):
+                write_figures(study_dir / outcome.run)
         report = write_report(study_dir)
     return Study(study_dir, found.manifest, leaderboard, chosen, test, found.rejected, report)
 
