@@ -1,5 +1,5 @@
-# Everything sets itself up: `make demo`, `make test`, `make check` work in a fresh clone with Python 3.11+, make and a C
-# compiler. The environment lies in .venv; PYTHON=python3.12 chooses another interpreter.
+# Everything sets itself up: `make demo`, `make test`, `make check` work in a fresh clone with Python 3.11+ and
+# make. The environment lies in .venv; PYTHON=python3.12 chooses another interpreter.
 
 PYTHON ?= python3
 VENV := .venv
@@ -36,7 +36,7 @@ format: $(STAMP) ## put the sources in order
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-clean: ## away with the environment and what runs left
-	rm -rf $(VENV) runs build dist src/*.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
+clean: ## away with the environment and caches; studies in runs/ stay
+	rm -rf $(VENV) build dist src/*.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
 
 .PHONY: help setup demo test check format clean

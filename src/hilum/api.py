@@ -29,7 +29,7 @@ def study(
     seed: int = 0,
     voice: Voice | None = None,
 ) -> Study:
-    """Audits, splits, trains, evaluates and reports.
+    """Splits, trains, evaluates and reports.
 
     Args:
         data: a folder of class folders, of train/ and test/ folders of those, or a CSV or Parquet manifest; None draws

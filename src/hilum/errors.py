@@ -9,7 +9,8 @@
     |-- WeightsNotFound     exit 4   pre-trained weights that were asked for and are nowhere
     |-- TrainingError       exit 4   a run that could not go on
     |   |-- CannotLearn              the network cannot even memorise sixteen images
-    |   `-- Diverged                 the loss became NaN twice
+    |   |-- Diverged                 the loss became NaN twice
+    |   `-- OutOfTime                a time budget that leaves no room for one epoch
     `-- CheckFailed         exit 5   a check that was asked for (`--strict`) failed
 
 A message is one line: what, what was expected, what was found, and the way out.
@@ -95,6 +96,10 @@ class CannotLearn(TrainingError):
 
 class Diverged(TrainingError):
     """The loss became NaN again after the learning rate had been halved."""
+
+
+class OutOfTime(TrainingError):
+    """The time budget leaves no room for a single epoch."""
 
 
 class CheckFailed(HilumError):

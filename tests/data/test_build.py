@@ -15,6 +15,7 @@ from hilum.data.sources import list_images
 from hilum.errors import DataError
 from hilum.images import read_image
 from hilum.transforms import Preprocessing, to_canvas
+from hilum.transforms.preprocessing import shorter_side_needed
 
 SMALL = Preprocessing(image_size=32, channels=1)
 
@@ -135,6 +136,22 @@ def test_a_class_of_one_image(tmp_path):
     write_images(tmp_path / "d", per_class=1, labels=("rare",))
     with pytest.raises(DataError, match=r"class rare.*1 image of 1"):
         build(tmp_path / "d", tmp_path / "c")
+
+
+def test_a_canvas_is_the_same_whatever_else_is_decoded_and_as_a_single_prediction_sees_it(tmp_path):
+    generator = np.random.default_rng(1)
+    for label in ("normal", "viral"):
+        (tmp_path / "d" / label).mkdir(parents=True)
+        for number in range(5):
+            noise = cv2.resize(generator.integers(0, 255, (190, 151), dtype=np.uint8), (1207, 1523))
+            cv2.imwrite(str(tmp_path / "d" / label / f"p{number}_1.jpg"), noise)
+    small, large = Preprocessing(image_size=64), Preprocessing(image_size=224)
+    options = {"cache_dir": tmp_path / "both", "preprocessings": [large, small]}
+    manifest = build_dataset(list_images(tmp_path / "d"), **options).manifest
+    both, alone = open_cache(manifest, small, tmp_path / "both"), open_cache(manifest, small, tmp_path / "alone")
+    np.testing.assert_array_equal(both.of(manifest.table)[:], alone.of(manifest.table)[:])
+    single = read_image(manifest.path(manifest.table["image_path"][0]), shorter_side=shorter_side_needed(small))
+    np.testing.assert_array_equal(to_canvas(single, small), alone.of(manifest.table)[0])
 
 
 def test_a_changed_file_is_noticed_when_a_cache_is_made_later(tmp_path):

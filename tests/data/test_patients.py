@@ -51,6 +51,12 @@ def test_blank_ids_are_patients_of_their_own_never_one_group():
     assert rule["images_without_patient"] == 2
 
 
+def test_words_that_mean_unknown_are_no_patient_and_numbers_are_one():
+    keys, _ = keys_of(list("abcdef"), patient_id=["nan", "None", "unknown", "ANON", "7", "7.0"])
+    assert keys[:4].nunique() == 4
+    assert keys[4] == keys[5] == "7"
+
+
 def test_no_patient_in_the_names():
     keys, rule = keys_of(["normal/foo.jpg", "viral/bar.jpg"])
     assert rule["name"] == "none"

@@ -1,5 +1,8 @@
 """What a folder or a manifest file holds."""
 
+import os
+from pathlib import Path
+
 import pandas as pd
 import pytest
 
@@ -124,6 +127,36 @@ def test_an_empty_folder_and_one_without_class_folders(tmp_path):
     touch(tmp_path, "a.jpg")
     with pytest.raises(DataError, match="1 images without a label"):
         list_images(tmp_path)
+
+
+def test_names_in_another_encoding_are_listed_not_fatal(tmp_path):
+    touch(tmp_path, "a/1.jpg", "b/2.jpg")
+    Path(os.fsdecode(os.fsencode(tmp_path / "a") + b"/caf\xe9.jpg")).write_bytes(b"x")
+    listing = list_images(tmp_path)
+    assert len(listing.table) == 2
+    assert listing.unwritable == ("a/caf\\xe9.jpg",)
+
+
+def test_studies_of_ours_are_no_class(tmp_path):
+    touch(tmp_path, "A/1.jpg", "B/2.jpg", "runs/drawn/drawn/train/normal/x.jpg")
+    (tmp_path / "runs/drawn/study.json").write_text("{}")
+    listing = list_images(tmp_path)
+    assert set(listing.table["label"]) == {"A", "B"}
+    assert "passed over" in listing.warnings[0]
+
+
+def test_split_folders_without_train_are_not_taken_for_classes(tmp_path):
+    touch(tmp_path, "val/NORMAL/1.jpg", "test/NORMAL/2.jpg")
+    with pytest.raises(DataError, match="no train/"):
+        list_images(tmp_path)
+
+
+def test_patient_columns_by_other_names_and_untidy_paths(tmp_path):
+    (tmp_path / "m.csv").write_text("Path,Label,Patient ID,label\n./a.jpg,x,7,y\nb/../c.jpg,y,8,x\n")
+    table = list_images(tmp_path / "m.csv").table
+    assert table["image_path"].tolist() == ["a.jpg", "c.jpg"]
+    assert table["patient_id"].tolist() == ["7", "8"]
+    assert table["label"].tolist() == ["x", "y"]
 
 
 def test_the_digest_sees_a_touched_file(tmp_path):

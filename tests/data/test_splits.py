@@ -80,6 +80,29 @@ def test_training_images_of_test_patients_and_copies_of_test_files_are_left_out(
     assert any("2 training images were left out" in warning for warning in plan.warnings)
 
 
+def test_a_chain_to_the_test_split_is_cut_whole():
+    table = rows(patients=10_000, split=["test" if number < 100 else "train" for number in range(600)])
+    table["patient_id"] = [f"p{number}" for number in range(600)]
+    table.loc[300, "sha256"] = table["sha256"][6]
+    table.loc[400, "patient_id"] = "p300"  # another picture of the patient whose file is in the test split
+    assert plan_splits(table).left_out == {300: "file-in-test", 400: "patient-in-test"}
+
+
+def test_a_class_that_would_have_no_training_image_is_refused():
+    labels = ["a"] * 50 + ["b"] * 50 + ["c"] + ["a"] * 20 + ["b"] * 20 + ["c"] * 5
+    count = len(labels)
+    table = pd.DataFrame(
+        {
+            "label": labels,
+            "patient_id": [f"p{number}" for number in range(count)],
+            "sha256": [str(number) for number in range(count)],
+            "split": ["train"] * 101 + ["test"] * 45,
+        }
+    )
+    with pytest.raises(DataError, match="class c"):
+        plan_splits(table)
+
+
 def test_identical_files_of_two_patients_stay_together():
     table = rows(patients=10_000)
     table["sha256"] = [f"{number // 2:064x}" for number in range(600)]

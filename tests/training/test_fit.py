@@ -13,6 +13,7 @@ import torch
 
 from hilum.errors import CannotLearn, Diverged, TrainingError
 from hilum.inference.predict import predict_logits
+from hilum.training.datamodule import EpochOrder, ExampleDataset
 from hilum.training.fit import Settings, fit
 from hilum.training.keeper import HISTORY
 from hilum.training.module import TrainingModule
@@ -105,6 +106,42 @@ def test_a_killed_run_resumes_bit_for_bit(run, make_network, monkeypatch, ema, s
     assert same(bits(whole), bits(resumed))
     assert [row["val_loss"] for row in result.history] == [row["val_loss"] for row in expected.history]
     assert len(seen) == 21
+
+
+def test_a_killed_run_keeps_the_backbone_of_an_earlier_phase(run, make_network, monkeypatch):
+    phases = (replace(PHASE, max_epochs=1), replace(PHASE, max_epochs=4, train="head"))
+    whole, _ = run("whole", phases=phases)
+    step, seen = TrainingModule.training_step, []
+
+    def dies(self, batch, batch_idx):
+        seen.append(1)
+        if len(seen) == 6 + 3:
+            raise KeyError("the plug was pulled")
+        return step(self, batch, batch_idx)
+
+    monkeypatch.setattr(TrainingModule, "training_step", dies)
+    with pytest.raises(KeyError):
+        run("killed", phases=phases)
+    monkeypatch.setattr(TrainingModule, "training_step", step)
+    assert same(bits(whole), bits(run("killed", phases=phases)[0]))
+
+
+def test_a_phase_that_makes_it_worse_is_not_kept(run):
+    good, result = run("good", phases=(PHASE,))
+    wild = replace(PHASE, max_epochs=1, lr=3.0, optimiser="sgd", schedule="constant")
+    both, after = run("both", phases=(PHASE, wild))
+    assert same(bits(good), bits(both))
+    assert after.best_val_loss == result.best_val_loss and after.best_epoch == result.best_epoch
+    assert any("nothing better" in note for note in after.notes)
+
+
+def test_repeats_of_an_image_in_one_epoch_look_different(make_examples):
+    examples = replace(make_examples(4), targets=np.array([0, 0, 0, 1]))
+    dataset = ExampleDataset(examples, Augmentation(rotation=10), seed=0)
+    order = list(EpochOrder(dataset, examples.targets, "oversampled", 0))
+    repeats = dataset.__getitems__([number for number in order if number % 4 == 3])["inputs"]
+    assert len(repeats) == 3
+    assert not torch.equal(repeats[0], repeats[1])
 
 
 def test_nan_goes_back_and_halves_the_learning_rate_once(run, monkeypatch):

@@ -1,6 +1,8 @@
 """The whole study on little pictures, as a library user calls it."""
 
 import json
+import os
+import signal
 from dataclasses import replace
 
 import pandas as pd
@@ -9,9 +11,12 @@ import torch
 
 import hilum
 from hilum.data.predictions import read_predictions
-from hilum.errors import DataError, RecipeError
+from hilum.errors import DataError, RecipeError, UsageError, WeightsNotFound
 from hilum.evaluation import read_evaluations, read_ledger
+from hilum.models import create_model
 from hilum.training.module import TrainingModule
+from hilum.workflow.plan import BACKBONES, UPPER_STAGES
+from hilum.workflow.record import locked
 
 FILES = (
     "study.json", "manifest.parquet", "quarantine.csv", "ledger.jsonl", "leaderboard.csv", "report.html",
@@ -60,7 +65,7 @@ def test_the_test_split_is_opened_once_also_when_the_study_is_run_again(study, m
     assert again.test == first.test
 
 
-def test_another_seed_or_recipe_is_trained_anew(study, tiny):
+def test_another_recipe_is_trained_anew(study, tiny):
     first = study()
     before = (first.study_dir / "tiny/model.safetensors").read_bytes()
     other = study(recipes=(replace(tiny, batch_size=8),))
@@ -81,7 +86,7 @@ def test_the_saved_model_gives_the_same_prediction(study):
 def test_a_run_that_fails_or_collapses_does_not_stop_the_others(study, tiny):
     dead = replace(tiny, name="dead", phases=(replace(tiny.phases[0], max_epochs=1, lr=1e-12),))
     wrong = replace(tiny, name="wrong", model=replace(tiny.model, name="vit_base_patch16_224", weights="imagenet"))
-    result = study(recipes=(wrong, dead, tiny), weights_dir="nowhere")
+    result = study(recipes=(wrong, dead, tiny), weights_dir=None)
     outcomes = {run["run"]: run for run in json.loads((result.study_dir / "study.json").read_text())["runs"]}
     assert outcomes["wrong"]["status"] == "failed" and outcomes["wrong"]["sentence"]
     assert outcomes["dead"]["status"] == "collapsed" and outcomes["dead"]["sentence"]
@@ -167,6 +172,82 @@ def test_a_killed_study_goes_on(study, monkeypatch):
         return hilum.load(result.model_path).model.state_dict()
 
     assert all(torch.equal(value, tensors(whole)[name]) for name, value in tensors(resumed).items())
+
+
+def test_ctrl_c_keeps_what_was_learned_and_leaves_the_test_split_shut(study, monkeypatch):
+    step, seen = TrainingModule.training_step, []
+
+    def press(self, batch, batch_idx):
+        seen.append(1)
+        if len(seen) == 20:
+            os.kill(os.getpid(), signal.SIGINT)
+        return step(self, batch, batch_idx)
+
+    monkeypatch.setattr(TrainingModule, "training_step", press)
+    stopped = study(out="stopped")
+    assert stopped.interrupted and stopped.test is None
+    assert read_ledger(stopped.study_dir) == ()
+    assert stopped.report.exists()
+    monkeypatch.setattr(TrainingModule, "training_step", step)
+    resumed, whole = study(out="stopped"), study(out="whole")
+    assert not resumed.interrupted and len(read_ledger(resumed.study_dir)) == 1
+    assert resumed.test.overall == whole.test.overall
+
+
+def test_a_folder_that_is_in_the_way_is_put_aside_not_deleted(study, tiny, tmp_path):
+    (tmp_path / "study/tiny").mkdir(parents=True)
+    (tmp_path / "study/tiny/thesis.txt").write_text("precious")
+    result = study()
+    assert (result.study_dir / "tiny.before-1/thesis.txt").read_text() == "precious"
+    study(recipes=(replace(tiny, batch_size=8),))
+    assert (result.study_dir / "tiny.before-2/model.safetensors").exists()
+
+
+def test_more_time_retrains_only_what_was_shortened(study, tiny):
+    long = replace(tiny, phases=(replace(tiny.phases[0], max_epochs=10_000),))
+    first = study(recipes=(long,), time_budget=12.0)
+    epochs = first.leaderboard["epochs"].item()
+    assert study(recipes=(long,), time_budget=12.0).leaderboard["epochs"].item() == epochs
+    assert study(recipes=(long,), time_budget=20.0).leaderboard["epochs"].item() > epochs
+
+
+def test_a_recipe_that_does_not_fit_into_the_time_is_skipped_and_says_so(study, tiny, monkeypatch):
+    monkeypatch.setattr("hilum.training.work.probe_precision", lambda *_: ("32", 1e6))
+    slow = replace(tiny, name="slow")
+    with pytest.raises(DataError, match="Raise --time-budget"):
+        study(recipes=(slow,), time_budget=15.0)
+
+
+def test_two_studies_in_one_folder(study, tmp_path):
+    (tmp_path / "study").mkdir()
+    with locked(tmp_path / "study"), pytest.raises(UsageError, match="at work in it"):
+        study()
+
+
+def test_mistyped_weights_folder_is_an_error_not_a_fall_back(study):
+    with pytest.raises(WeightsNotFound, match="wieghts"):
+        study(recipes=None, weights_dir="wieghts")
+
+
+@pytest.mark.parametrize("name", ["", "..", "cache", "a/b"])
+def test_recipe_names_are_folder_names(study, tiny, name):
+    with pytest.raises(RecipeError, match="recipe name"):
+        study(recipes=(replace(tiny, name=name),))
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"val_fraction": 1.5}, {"test_fraction": 0.0}, {"seed": -1}, {"time_budget": 0.0}, {"recipes": "frozen"}]
+)
+def test_numbers_out_of_range(study, wrong):
+    with pytest.raises(UsageError):
+        study(**wrong)
+
+
+def test_every_default_backbone_has_the_stages_that_its_recipe_trains():
+    for backbone in BACKBONES:
+        stages = len(list(create_model(backbone, num_classes=2).stages))
+        selection = UPPER_STAGES.get(backbone, "all")
+        assert selection == "all" or int(selection.removeprefix("last:")) < stages, backbone
 
 
 @pytest.mark.parametrize(

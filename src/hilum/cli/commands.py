@@ -31,7 +31,7 @@ def study(
     seed: int = 0,
     json: bool = False,
 ) -> int:
-    """Audit, split, train, evaluate and report: the main job.
+    """Split, train, evaluate and report: the main job.
 
     Example: hilum study chest_xray --labels kermany3 --weights-dir weights
 
@@ -68,9 +68,10 @@ def study(
         patient_pattern=patient_pattern,
         val_fraction=val_fraction,
         test_fraction=test_fraction,
+        loggers=names_of(log),
         command=shlex.join(["hilum", *sys.argv[1:]]),
     )
-    return run_study_command(data, options, log=names_of(log), strict=strict, as_json=json)
+    return run_study_command(data, options, strict=strict, as_json=json)
 
 
 def draw(

@@ -50,13 +50,16 @@ def _run(arguments: list[str]) -> int:
     except HilumError as error:
         sys.stderr.write(f"hilum: {error}\n")
         return error.exit_code
+    except OSError as error:
+        if isinstance(error, BrokenPipeError):
+            # Whoever read our output has gone; point stdout elsewhere so that the interpreter's last flush is quiet.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return 0
+        sys.stderr.write(f"hilum: {error.filename or 'the system'}: {error.strerror or error}\n")
+        return HilumError.exit_code
     except KeyboardInterrupt:
         sys.stderr.write("hilum: interrupted; run the same command again to go on from the last finished part\n")
         return 130
-    except BrokenPipeError:
-        # Whoever read our output has gone; point stdout elsewhere so that the interpreter's last flush is quiet.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
 
 
 def _parsed_call(name: str, command: Callable[..., int], arguments: list[str]) -> int:

@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hilum.cli.terminal import Terminal, print_json, print_line, render_table
-from hilum.errors import CheckFailed, UsageError
+from hilum.errors import CheckFailed
 from hilum.workflow.options import Options
 
 if TYPE_CHECKING:
     from hilum.workflow.study import Study
 
-REJECTED = 3
+REJECTED, INTERRUPTED = 3, 130
 
 
-def run_study_command(data: Path | None, options: Options, *, log: Sequence[str], strict: bool, as_json: bool) -> int:
+def run_study_command(data: Path | None, options: Options, *, strict: bool, as_json: bool) -> int:
     """Runs a study; returns the exit code."""
     from hilum.workflow.study import run_study
 
-    options = replace(options, loggers=_loggers(log, options))
     result = run_study(data, options, Terminal(quiet=as_json))
     if as_json:
         print_json(_document(result))
@@ -29,6 +26,8 @@ def run_study_command(data: Path | None, options: Options, *, log: Sequence[str]
         _print(result)
     if strict:
         _check(result)
+    if result.interrupted:
+        return INTERRUPTED
     return REJECTED if result.rejected else 0
 
 
@@ -76,30 +75,3 @@ def _document(result: Study) -> dict[str, Any]:
         "leaderboard": leaderboard.to_dict("records"),
         "test": test,
     }
-
-
-LOGGERS = ("tensorboard", "mlflow", "wandb")
-
-
-def _loggers(names: Sequence[str], options: Options) -> list[Any]:
-    unknown = [name for name in names if name not in LOGGERS]
-    if unknown:
-        raise UsageError("--log", expected=f"some of {', '.join(LOGGERS)}", found=unknown[0])
-    return [_logger(name, options) for name in names]
-
-
-def _logger(name: str, options: Options) -> Any:
-    from lightning.pytorch import loggers
-
-    folder = str(options.out or "runs")
-    try:
-        if name == "tensorboard":
-            return loggers.TensorBoardLogger(folder, name="tensorboard")
-        if name == "mlflow":
-            return loggers.MLFlowLogger(experiment_name="hilum", save_dir=f"{folder}/mlruns")
-        return loggers.WandbLogger(project="hilum", save_dir=folder)
-    except (ModuleNotFoundError, ImportError) as error:
-        way_out = f"pip install 'hilum[{name}]'"
-        raise UsageError(
-            f"--log {name}", expected="its package", found=str(error).splitlines()[0], way_out=way_out
-        ) from None

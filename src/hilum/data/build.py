@@ -117,6 +117,7 @@ def _distinct(preprocessings: Iterable[Preprocessing]) -> list[Preprocessing]:
 def _quarantine(table: pd.DataFrame, listing: Listing) -> pd.DataFrame:
     rejected = table.loc[table["code"].notna(), QUARANTINE]
     unlabelled = [(path, "no-label", "the label rule names no class for this path") for path in listing.unlabelled]
+    unlabelled += [(path, "file-name", "the name is not UTF-8; rename the file") for path in listing.unwritable]
     return pd.concat([rejected, pd.DataFrame(unlabelled, columns=QUARANTINE)], ignore_index=True)
 
 
@@ -130,7 +131,8 @@ def _assemble(
     seed: int,
 ) -> tuple[Manifest, SplitPlan]:
     if "patient_id" not in sound:
-        sound["patient_id"] = sound["header_patient_id"]
+        sound["patient_id"] = None
+    sound["patient_id"] = sound["patient_id"].where(sound["patient_id"].notna(), sound["header_patient_id"])
     sound["view"] = sound["view"].where(sound["view"].notna(), sound["header_view"])
     sound["patient_id"], patient_rule = patient_keys(sound, patient_pattern)
     plan = plan_splits(sound, val_fraction=val_fraction, test_fraction=test_fraction, seed=seed)

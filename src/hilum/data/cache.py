@@ -16,7 +16,7 @@ import pandas as pd
 from hilum.errors import DataError
 from hilum.transforms import Preprocessing
 
-READER = 1
+READER = 2
 """Raised by hand whenever reading or `to_canvas` gives other pixels than before: old caches are then left alone."""
 
 
@@ -106,7 +106,7 @@ class CanvasWriter:
             self.partial.rename(place)
         except OSError:
             if find_cache(place) is None:  # a damaged one stands in the way
-                shutil.rmtree(place, ignore_errors=True)
+                shutil.rmtree(place)
                 self.partial.rename(place)
         cache = find_cache(place)
         if cache is None:

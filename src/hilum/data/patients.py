@@ -15,6 +15,9 @@ from hilum.errors import UsageError
 OWN = "image:"
 """Prefix of the key of an image whose patient is not known: a patient of its own."""
 
+BLANK = ("", "nan", "na", "n/a", "none", "null", "unknown", "anonymous", "anon", "-", "?")
+"""What tables and headers hold where no patient is known."""
+
 ENOUGH = 0.9
 """Share of the images that a rule must name a patient for before it is believed."""
 
@@ -91,8 +94,9 @@ def patient_keys(rows: pd.DataFrame, pattern: str | None = None) -> tuple[pd.Ser
 def _given(rows: pd.DataFrame) -> pd.Series:
     if "patient_id" not in rows:
         return pd.Series([None] * len(rows), dtype=object)
-    text = rows["patient_id"].astype("string").str.strip()
-    return text.mask(text.isna() | (text == ""), None).astype(object).where(lambda keys: keys.notna(), None)
+    text = rows["patient_id"].astype("string").str.strip().str.replace(r"^(\d+)\.0$", r"\1", regex=True)
+    blank = text.isna() | text.str.casefold().isin(BLANK)
+    return text.astype(object).where(~blank, None)
 
 
 def _by_pattern(pattern: str, paths: Sequence[str]) -> tuple[PatientRule, list[str | None]]:
@@ -124,7 +128,8 @@ def _folder_rule(paths: Sequence[str]) -> PatientRule:
     parents = [str(PurePosixPath(path).parent) for path in paths]
     deep = all(parent.count("/") >= 1 for parent in parents)
     if deep and len(set(parents)) > max(20, len(paths) // 50):
-        return PatientRule("folder", r"([^/]+)/[^/]+$", "the folder that an image lies in")
+        below_class = r"^(?:(?:train|training|val|valid|validation|test|testing)/)?[^/]+/([^/]+)/"
+        return PatientRule("folder", below_class, "the folder below the class folder")
     return PatientRule("folder", "", "")
 
 
@@ -135,7 +140,7 @@ def _examples(paths: Sequence[str], keys: pd.Series, own: Sequence[bool]) -> lis
     seen: dict[str, int] = {}
     chosen: list[dict[str, str]] = []
     for position in order:
-        key = keys[position]
+        key = str(keys[position])
         seen[key] = seen.get(key, 0) + 1
         if seen[key] <= 2 and len(chosen) < 5:
             chosen.append({"image_path": paths[position], "patient_id": key})

@@ -36,10 +36,9 @@ def scan_images(
         One row a file, in order: header facts, `sha256`, `mean` and `contrast` (of the grey levels, in [0, 1]),
         `warnings` (codes, space-separated), and for a rejected file `code` and `reason` (else None).
     """
-    side = max((shorter_side_needed(writer.preprocessing) for writer in writers), default=64)
 
     def scan(position: int) -> dict[str, Any]:
-        return _scan_one(position, paths[position], side, writers)
+        return _scan_one(position, paths[position], writers)
 
     rows = []
     for row in _in_threads(scan, len(paths)):
@@ -49,12 +48,19 @@ def scan_images(
     return pd.DataFrame(rows)
 
 
-def _scan_one(position: int, path: Path, side: int, writers: Sequence[CanvasWriter]) -> dict[str, Any]:
+SIDE_OF_FACTS = 224
+"""Shorter side that pictures are decoded to for their mean and contrast."""
+
+
+def _scan_one(position: int, path: Path, writers: Sequence[CanvasWriter]) -> dict[str, Any]:
     try:
-        image = read_image(path, shorter_side=side)
+        images: dict[int, Image] = {}
         for writer in writers:
-            writer.canvases[position] = to_canvas(image, writer.preprocessing)
-        return describe(image)
+            # Decoded anew for each size: a canvas made by way of a larger one would have other pixels.
+            side = shorter_side_needed(writer.preprocessing)
+            images[side] = images.get(side) or read_image(path, shorter_side=side)
+            writer.canvases[position] = to_canvas(images[side], writer.preprocessing)
+        return describe(images.get(SIDE_OF_FACTS) or read_image(path, shorter_side=SIDE_OF_FACTS))
     except ImageRejected as rejection:
         return {"code": rejection.code, "reason": str(rejection)}
     except (HilumError, OSError, MemoryError) as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import posixpath
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -34,12 +35,14 @@ class Listing:
             `patient_id` where a manifest file gives one.
         root: the folder that `image_path` is relative to.
         unlabelled: files that the label rule says nothing of.
+        unwritable: files whose name is in no known encoding, written with escapes.
         warnings: sentences.
     """
 
     table: pd.DataFrame
     root: Path
     unlabelled: tuple[str, ...] = ()
+    unwritable: tuple[str, ...] = ()
     warnings: tuple[str, ...] = field(default=())
 
     def digest(self) -> str:
@@ -115,20 +118,51 @@ def _list_folder(data: Path, rule) -> Listing:
     }
     if "train" not in split_folders.values():
         split_folders = {}
-    rows, unlabelled = [], []
+    ours, rows, passed_over = _our_folders(data), [], dict[str, int]()
+    unlabelled, unwritable = list[str](), list[str]()
     for path in find_images(data):
         relative = path.relative_to(data).as_posix()
         top, _, below = relative.partition("/")
         split = split_folders.get(top)
-        if split_folders and split is None:
+        if top in ours or (split_folders and split is None):
+            passed_over[top] = passed_over.get(top, 0) + 1
             continue
         label = rule(below if split else relative)
-        if label is None:
+        if not _can_be_written(relative):
+            unwritable.append(relative.encode(errors="surrogateescape").decode(errors="backslashreplace"))
+        elif label is None:
             unlabelled.append(relative)
         else:
             rows.append((relative, label, split, data.name, None))
     table = pd.DataFrame(rows, columns=["image_path", "label", "split", "source", "view"])
-    return Listing(table, data.resolve(), tuple(unlabelled))
+    _refuse_splits_as_classes(data, table)
+    warnings = [
+        f"{count} images in {top!r} were passed over: "
+        + ("hilum wrote that folder." if top in ours else "it is no split.")
+        for top, count in passed_over.items()
+    ]
+    return Listing(table, data.resolve(), tuple(unlabelled), tuple(unwritable), tuple(warnings))
+
+
+def _our_folders(data: Path) -> set[str]:
+    """Folders below a data root that hold studies of ours."""
+    return {path.relative_to(data).parts[0] for depth in ("*", "*/*") for path in data.glob(f"{depth}/study.json")}
+
+
+def _can_be_written(relative: str) -> bool:
+    """Whether a name can stand in a table at all: names of other encodings come as lone surrogates."""
+    try:
+        relative.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _refuse_splits_as_classes(data: Path, table: pd.DataFrame) -> None:
+    classes = sorted(set(table["label"]))
+    if classes and all(name.casefold() in SPLIT_FOLDERS for name in classes):
+        found = f"{', '.join(classes)} and no train/"
+        raise DataError(str(data), expected="class folders, or train/ and test/ folders of those", found=found)
 
 
 def _is_split_folder(entry: Path) -> bool:
@@ -159,7 +193,11 @@ def _read_rows(path: Path) -> pd.DataFrame:
             table = pd.read_parquet(path)
         elif path.suffix.casefold() in (".csv", ".tsv", ".txt"):
             table = pd.read_csv(
-                path, dtype=str, sep="\t" if path.suffix.casefold() == ".tsv" else ",", keep_default_na=False
+                path,
+                dtype=str,
+                sep="\t" if path.suffix.casefold() == ".tsv" else ",",
+                keep_default_na=False,
+                index_col=False,
             )
         else:
             raise DataError(
@@ -167,8 +205,15 @@ def _read_rows(path: Path) -> pd.DataFrame:
             )
     except (OSError, ValueError, pd.errors.ParserError) as error:
         raise DataError(str(path), expected="a table with `path,label`", found=str(error), way_out=LAYOUT) from None
-    table.columns = [str(name).strip().casefold() for name in table.columns]
+    table.columns = [_column_name(str(name)) for name in table.columns]
+    table = table.loc[:, ~table.columns.duplicated()]
     return table.rename(columns={"path": "image_path"}) if "image_path" not in table else table
+
+
+def _column_name(name: str) -> str:
+    """`Patient ID`, `PatientID` and `patient_id` are one name."""
+    plain = name.strip().casefold()
+    return {"patientid": "patient_id", "patient": "patient_id"}.get(plain.replace(" ", "").replace("_", ""), plain)
 
 
 def _looks_multi_label(table: pd.DataFrame) -> bool:
@@ -195,13 +240,14 @@ def _tidy_rows(path: Path, table: pd.DataFrame) -> Listing:
     for name in ("image_path", "label", "patient_id", "split", "source", "view"):
         text = table[name].astype("string").str.strip()
         table[name] = text.astype(object).where(text.notna() & (text != ""), None)
+    table["image_path"] = [None if path is None else posixpath.normpath(path) for path in table["image_path"]]
     table["split"] = [_split_name(path, split) for split in table["split"]]
     table["source"] = table["source"].where(table["source"].notna(), path.parent.name)
     labelled = table["label"].notna() & table["image_path"].notna()
     unlabelled = tuple(table.loc[~labelled, "image_path"].dropna())
     columns = ["image_path", "label", "split", "source", "view", "patient_id"]
     table, warnings = _without_repeats(table.loc[labelled, columns].reset_index(drop=True))
-    return Listing(table, path.parent.resolve(), unlabelled, warnings)
+    return Listing(table, path.parent.resolve(), unlabelled, warnings=warnings)
 
 
 def _split_name(path: Path, split: str | None) -> str | None:
@@ -236,4 +282,4 @@ def _one_spelling(listing: Listing) -> Listing:
     for name in table["label"].value_counts().index:
         spelling.setdefault(name.strip().casefold(), name.strip())
     table = table.assign(label=[spelling[name.strip().casefold()] for name in table["label"]])
-    return Listing(table, listing.root, listing.unlabelled, listing.warnings)
+    return replace(listing, table=table)

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from hilum.data.patients import OWN
 from hilum.errors import DataError
 
 LEAST_VAL = 100
@@ -49,12 +48,13 @@ def plan_splits(
     given = rows["split"].where(rows["split"].notna(), None).astype(object)
     groups = connected_groups(rows["patient_id"], rows["sha256"])
     is_test, test_sentence = _test_rows(rows, given, groups, test_fraction, seed)
-    left_out = _left_out(rows, is_test)
+    left_out = _left_out(rows, groups, is_test)
     pool = ~is_test & ~rows.index.isin(left_out)
     split = pd.Series(None, index=rows.index, dtype=object)
     split[is_test], split[pool] = "test", "train"
     val, val_sentence, warnings = _val_rows(rows, given, groups, pool, val_fraction, seed)
     split[val] = "val"
+    _refuse_missing(rows["label"], split)
     return SplitPlan(split, f"{test_sentence} {val_sentence}", tuple(warnings + _left_out_warning(left_out)), left_out)
 
 
@@ -115,8 +115,23 @@ def _refuse_too_small(rows: pd.DataFrame) -> None:
             f"class {name}",
             expected="images of at least 3 patients, one for each of training, validation and test",
             found=f"{images[name]} image{'s' if images[name] != 1 else ''} of {patients[name]}",
-            way_out="Add images, merge the class into another, or leave its folder out.",
+            way_out="Add images, merge the class into another, leave its folder out, or check --patient-pattern.",
         )
+
+
+def _refuse_missing(labels: pd.Series, split: pd.Series) -> None:
+    for part, name in (("train", "training"), ("val", "validation")):
+        missing = sorted(set(labels) - set(labels[split == part]))
+        if missing:
+            found = ", ".join(
+                f"{count} in {where}" for where, count in split[labels == missing[0]].value_counts().items()
+            )
+            raise DataError(
+                f"class {missing[0]}",
+                expected=f"images of some patient for {name}",
+                found=f"none ({found or 'all left out'})",
+                way_out="Add images, merge the class into another, leave its folder out, or check --patient-pattern.",
+            )
 
 
 def _test_rows(
@@ -169,12 +184,15 @@ def _shared_with_val(groups: np.ndarray, pool: np.ndarray, is_val: np.ndarray) -
     ]
 
 
-def _left_out(rows: pd.DataFrame, is_test: np.ndarray) -> dict[int, str]:
-    codes: dict[int, str] = {}
-    for column, code in (("sha256", "file-in-test"), ("patient_id", "patient-in-test")):
-        shared = rows[column].isin(set(rows[column][is_test])) & ~is_test
-        codes.update({int(row): code for row in rows.index[shared]})
-    return codes
+def _left_out(rows: pd.DataFrame, groups: np.ndarray, is_test: np.ndarray) -> dict[int, str]:
+    """Rows that a patient or a file links to the test split, directly or by way of other rows."""
+    linked = np.isin(groups, groups[is_test]) & ~is_test
+    same_file = rows["sha256"].isin(set(rows["sha256"][is_test])).to_numpy()
+    same_patient = rows["patient_id"].isin(set(rows["patient_id"][is_test])).to_numpy()
+    return {
+        int(row): "file-in-test" if same_file[row] and not same_patient[row] else "patient-in-test"
+        for row in np.flatnonzero(linked)
+    }
 
 
 def _left_out_warning(left_out: dict[int, str]) -> list[str]:
@@ -186,8 +204,3 @@ def _left_out_warning(left_out: dict[int, str]) -> list[str]:
         f"{files} identical to a test file"
     ] * bool(files)
     return [f"{len(left_out)} training images were left out so that the test stays untouched: {' and '.join(parts)}."]
-
-
-def patients_alone(patient_ids: pd.Series) -> int:
-    """How many images count as a patient of their own because no patient is known."""
-    return int(patient_ids.str.startswith(OWN).sum())

@@ -6,7 +6,7 @@ minutes of fourteen), `frozen` under a minute, `scratch-cnn` the rest.
 
 Augmentation is what a chest X-ray may meet: a patient who stands a little turned or nearer, another exposure, a
 blurred or noisy plate. The left-right flip is the one change that no patient makes; it is there because the classes
-of these tasks have no side, and it doubles the pictures at no cost.
+of these tasks have no side.
 
 `finetuned` leaves the first three stages as they are: edges and textures at the highest resolution, which ImageNet
 has taught well enough and which cost most of a step (MobileNetV2 at 224 pixels, float32, batches of 32 on two cores:

@@ -12,6 +12,7 @@ import numpy as np
 from hilum.images import Image, read_image
 from hilum.models import ModelHeader, load_model
 from hilum.transforms import Preprocessing, to_canvas
+from hilum.transforms.preprocessing import shorter_side_needed
 
 if TYPE_CHECKING:
     from hilum.models import Classifier
@@ -86,16 +87,20 @@ class Predictor:
 
         Raises:
             ImageRejected: a file that cannot be read.
+            DataError: pixels of another type or shape.
         """
         from hilum.inference.predict import predict_logits
 
         name = Path(image).name if isinstance(image, (str, Path)) else ""
+        picture: Image | np.ndarray
         if isinstance(image, np.ndarray):
-            pixels, warnings = image, tuple[str, ...]()
+            picture, warnings = image, tuple[str, ...]()
         else:
-            read = image if isinstance(image, Image) else read_image(Path(image) if isinstance(image, str) else image)
-            pixels, warnings = read.pixels, read.warnings
-        canvas = to_canvas(pixels, self.preprocessing)
+            side = shorter_side_needed(self.preprocessing)
+            source = Path(image) if isinstance(image, str) else image
+            read = source if isinstance(source, Image) else read_image(source, shorter_side=side)
+            picture, warnings = read, read.warnings
+        canvas = to_canvas(picture, self.preprocessing)
         views = tuple(self.header.extras.get("tta", ("plain",)))
         logits = predict_logits(self.model, canvas[None], self.preprocessing, views=views, device=self.device)[0]
         exps = np.exp(logits.astype(np.float64) - logits.max())

@@ -16,7 +16,7 @@ from hilum.training.keeper import Best, Interrupted, Keeper
 from hilum.training.module import LossNotFinite, TrainingModule
 from hilum.training.phase import Phase
 from hilum.training.quiet import make_trainer
-from hilum.training.work import PhasePlan, Work
+from hilum.training.work import PhasePlan, Work, is_out_of_memory
 
 
 @dataclass
@@ -107,7 +107,7 @@ class Attempts:
         )
 
     def _after_oom(self, error: Exception) -> None:
-        if not isinstance(error, torch.OutOfMemoryError) and "out of memory" not in str(error).casefold():
+        if not is_out_of_memory(error):
             raise error
         if self.plan.micro_batch == 1:
             way_out = "Lower preprocessing.image_size."

@@ -47,9 +47,10 @@ class ExampleDataset(Dataset):
         return len(self.examples.targets)
 
     def __getitems__(self, positions: Sequence[int]) -> Batch:
-        rows = np.asarray(positions)
+        repeats, rows = np.divmod(np.asarray(positions), len(self))
         inputs = np.ascontiguousarray(self.examples.inputs[rows])
-        inputs = augment(inputs, self.augmentation, [(self.seed, self.epoch, int(row)) for row in rows])
+        seeds = [(self.seed, self.epoch, int(row), int(repeat)) for row, repeat in zip(rows, repeats, strict=True)]
+        inputs = augment(inputs, self.augmentation, seeds)
         return {"inputs": torch.from_numpy(inputs), "target": torch.from_numpy(self.examples.targets[rows])}
 
 
@@ -63,14 +64,14 @@ class FeatureDataset(Dataset):
         return len(self.targets)
 
     def __getitems__(self, positions: Sequence[int]) -> Batch:
-        rows = np.asarray(positions)
+        rows = np.asarray(positions) % len(self)
         views = np.random.default_rng([self.seed, self.epoch]).integers(len(self.features), size=len(self))
         inputs = self.features[views[rows], rows]
         return {"inputs": torch.from_numpy(inputs), "target": torch.from_numpy(self.targets[rows])}
 
 
 class EpochOrder(Sampler):
-    """The balanced, shuffled order of an epoch."""
+    """The balanced, shuffled order of an epoch; the n-th repeat of image i has the number i + n * N."""
 
     def __init__(self, dataset: ExampleDataset | FeatureDataset, targets: np.ndarray, balance: str, seed: int) -> None:
         self.dataset, self.targets, self.balance, self.seed = dataset, targets, balance, seed
@@ -79,7 +80,18 @@ class EpochOrder(Sampler):
         return len(epoch_order(self.targets, self.balance, seed=self.seed, epoch=0))
 
     def __iter__(self) -> Iterator[int]:
-        return iter(epoch_order(self.targets, self.balance, seed=self.seed, epoch=self.dataset.epoch).tolist())
+        order = epoch_order(self.targets, self.balance, seed=self.seed, epoch=self.dataset.epoch)
+        return iter((order + len(self.targets) * _repeats(order)).tolist())
+
+
+def _repeats(order: np.ndarray) -> np.ndarray:
+    """int64 `[M]`: how often each entry has stood in the order before."""
+    sorted_places = np.argsort(order, kind="stable")
+    first = np.r_[True, np.diff(order[sorted_places]) != 0]
+    starts = np.maximum.accumulate(np.where(first, np.arange(len(order)), 0))
+    repeats = np.empty(len(order), np.int64)
+    repeats[sorted_places] = np.arange(len(order)) - starts
+    return repeats
 
 
 def train_loader(

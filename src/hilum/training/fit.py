@@ -6,13 +6,13 @@ import json
 import math
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from torch import nn
 
 from hilum.inference.device import tune_cpu
 from hilum.models.classifier import Classifier
@@ -21,7 +21,7 @@ from hilum.training.attempts import Attempts
 from hilum.training.datamodule import ExampleDataset, Examples, FeatureDataset
 from hilum.training.features import HeadOnly, feature_examples, head_examples
 from hilum.training.interrupt import graceful_interrupt
-from hilum.training.keeper import Keeper, OnStep, StopRequest, write_history
+from hilum.training.keeper import Interrupted, Keeper, OnStep, StopRequest, save_beside, write_history
 from hilum.training.phase import Phase
 from hilum.training.probe import FEW, check_it_learns
 from hilum.training.work import PhasePlan, Settings, Work, plan_phase
@@ -118,7 +118,8 @@ class _Fitter:
             phase = phases[number]
             share = _time_share(phases[number:], deadline)
             self.stop.deadline = min(deadline, time.monotonic() + share)
-            self._run_phase(number, phase)
+            with suppress(Interrupted):  # while features were made: what the phases before left stands
+                self._run_phase(number, phase)
             if self.stop.interrupted:
                 self.result.interrupted, self.result.stopped = True, "interrupted; the best weights so far were kept"
                 return
@@ -133,13 +134,13 @@ class _Fitter:
             return 0
         state = json.loads(self._state_file.read_text())
         self.result = FitResult(**state["result"])
-        if state["done"]:
-            best = self.run_dir / "checkpoints" / f"phase-{state['done'] - 1}-best.pt"
-            self._network_of(state["train"]).load_state_dict(torch.load(best, weights_only=True))
+        self.model.load_state_dict(torch.load(self._whole_file(state["done"] - 1), weights_only=True))
+        self.model.fresh = frozenset(state["fresh"])
         return state["done"]
 
-    def _network_of(self, train: str) -> nn.Module:
-        return HeadOnly(self.model) if train == "head" else self.model
+    def _whole_file(self, number: int) -> Path:
+        """The whole network as a phase left it."""
+        return self.run_dir / "checkpoints" / f"phase-{number}-whole.pt"
 
     def _run_phase(self, number: int, phase: Phase) -> None:
         set_trained_stages(self.model, select_stages(self.model, phase.train))
@@ -159,10 +160,16 @@ class _Fitter:
         attempts = Attempts(
             self.model.name, self.model.num_classes, phase, work, plan, self.device, self.loggers, self.result.notes
         )
+        before = {name: value.clone() for name, value in self.model.state_dict().items()} if number else {}
         attempts.train(keeper)
-        work.network.load_state_dict(keeper.best.state)
+        better = keeper.best.loss < self.result.best_val_loss or not number
+        if better:
+            work.network.load_state_dict(keeper.best.state)
+        else:
+            self.model.load_state_dict(before)
+            self.result.notes.append(f"Phase {number + 1} found nothing better on validation; it was not kept.")
         mark_trained(self.model)
-        self._finish_phase(number, phase, keeper, plan)
+        self._finish_phase(number, keeper, plan, better)
 
     def _make_ready(self, phase: Phase) -> Work:
         groups = param_groups(
@@ -190,6 +197,8 @@ class _Fitter:
         def on_images(count: int) -> None:
             nonlocal done
             done += count
+            if self.stop.interrupted:
+                raise Interrupted
             if self.on_step:
                 self.on_step(done, total, "features of the frozen backbone")
 
@@ -209,20 +218,22 @@ class _Fitter:
         steps = check_it_learns(work.network, work.prepare, inputs, targets, device=self.device, name=self.model.name)
         self.result.notes.append(f"Learned {len(targets)} training images by heart in {steps} steps before it began.")
 
-    def _finish_phase(self, number: int, phase: Phase, keeper: Keeper, plan: PhasePlan) -> None:
+    def _finish_phase(self, number: int, keeper: Keeper, plan: PhasePlan, better: bool) -> None:
         result = self.result
         result.history = keeper.history
-        result.best_epoch, result.best_val_loss = keeper.best.epoch, keeper.best.loss
+        if better:
+            result.best_epoch, result.best_val_loss = keeper.best.epoch, keeper.best.loss
+        for row in result.history:
+            row["best"] = int(row["epoch"] == result.best_epoch)
         result.epochs_planned += plan.max_epochs
         result.precision, result.batch_size, result.stopped = plan.precision, self.settings.batch_size, keeper.stopped
         seconds = [row["seconds"] for row in keeper.rows]
         result.images_per_second = len(self.train.targets) * len(seconds) / sum(seconds) if seconds else 0.0
         write_history(self.run_dir / "history.csv", result.history)
         if not self.stop.interrupted:
-            state = {"done": number + 1, "train": phase.train, "result": vars(result)}
-            partial = self._state_file.with_suffix(".partial")
-            partial.write_text(json.dumps(state))
-            partial.replace(self._state_file)
+            state = {"done": number + 1, "fresh": sorted(self.model.fresh), "result": vars(result)}
+            save_beside(self._whole_file(number), lambda path: torch.save(self.model.state_dict(), path))
+            save_beside(self._state_file, lambda path: path.write_text(json.dumps(state)))
 
 
 def head_batch(images: int) -> int:

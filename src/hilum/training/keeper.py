@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from lightning.pytorch.callbacks import Checkpoint
 
-from hilum.training.module import TrainingModule
+from hilum.training.module import LossNotFinite, TrainingModule
 
 HISTORY = (
     "epoch", "phase", "lr", "train_loss", "train_accuracy", "val_loss", "val_accuracy", "val_auroc", "seconds", "best",
@@ -124,9 +124,11 @@ class Keeper(Checkpoint):
             self.on_step(trainer.current_epoch * steps + batch_idx + 1, pl_module.max_epochs * steps, words)
 
     def on_validation_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        assert isinstance(pl_module, TrainingModule)
+        assert isinstance(pl_module, TrainingModule)  # for the type checker
         logits, target = (torch.cat(parts) for parts in zip(*pl_module.outputs, strict=True))
         self.figures = val_figures(logits, target)
+        if not math.isfinite(self.figures["val_loss"]):
+            raise LossNotFinite  # before these weights could be taken for a finished epoch
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         assert isinstance(pl_module, TrainingModule)

@@ -83,7 +83,8 @@ class TrainingModule(pl.LightningModule):
         return loss
 
     def on_train_batch_end(self, outputs: object, batch: Batch, batch_idx: int) -> None:
-        if self.average is not None:
+        whole_step = (batch_idx + 1) % self.trainer.accumulate_grad_batches == 0
+        if self.average is not None and whole_step:
             self.average.update_parameters(self.network)
 
     def on_validation_epoch_start(self) -> None:

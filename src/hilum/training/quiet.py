@@ -30,7 +30,7 @@ def make_trainer(
     """
     for name in ("lightning.pytorch", "lightning.fabric"):
         logging.getLogger(name).setLevel(logging.ERROR)
-    # One process reads the cache faster than workers could hand batches over.
+    # On a CPU the training step is what takes the time; workers would take its cores.
     warnings.filterwarnings("ignore", message=".*treespec, LeafSpec.*")  # lightning against a newer torch
     warnings.filterwarnings("ignore", message=".*does not have many workers.*")
     warnings.filterwarnings(

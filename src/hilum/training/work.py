@@ -14,8 +14,10 @@ import torch
 from torch import nn
 from torch.utils.data import DataLoader
 
+from hilum.errors import OutOfTime
 from hilum.training.datamodule import ExampleDataset, Examples, FeatureDataset, train_loader, val_loader
 from hilum.training.features import HeadOnly
+from hilum.training.keeper import save_beside
 from hilum.training.phase import Phase
 from hilum.training.probe import few_examples, probe_precision
 from hilum.transforms import Augmentation
@@ -118,10 +120,38 @@ def plan_phase(file: Path, phase: Phase, work: Work, device: torch.device, deadl
         return PhasePlan(**json.loads(file.read_text()))
     inputs, targets = work.few(work.batch_size)
     asked = "32" if work.on_features else work.settings.precision
-    precision, seconds = probe_precision(work.network, work.prepare, inputs, targets, device, asked)
-    left, steps = deadline - time.monotonic(), len(work.train_loader(work.batch_size))
-    epochs = phase.max_epochs if math.isinf(left) else int(left / (OVERHEAD * seconds * steps))
-    plan = PhasePlan(max(1, min(phase.max_epochs, epochs)), precision, work.batch_size)
+    micro_batch = work.batch_size
+    while True:
+        try:
+            some = slice(0, micro_batch)
+            precision, seconds = probe_precision(work.network, work.prepare, inputs[some], targets[some], device, asked)
+            break
+        except RuntimeError as error:  # torch.OutOfMemoryError is one
+            if not is_out_of_memory(error) or micro_batch == 1:
+                raise
+            micro_batch = math.ceil(micro_batch / 2)
+    steps = len(work.train_loader(micro_batch))
+    epochs = _epochs_in(deadline - time.monotonic(), OVERHEAD * seconds * steps, phase.max_epochs)
+    plan = PhasePlan(epochs, precision, micro_batch)
     file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(json.dumps(asdict(plan)))
+    save_beside(file, lambda path: path.write_text(json.dumps(asdict(plan))))
     return plan
+
+
+def _epochs_in(left: float, epoch: float, most: int) -> int:
+    """Whole epochs of so many seconds in the seconds that are left.
+
+    Raises:
+        OutOfTime: not even two thirds of one: what came of it would be later than asked and worth little.
+    """
+    if math.isinf(left):
+        return most
+    if left < epoch / 1.5:
+        found = f"an epoch of about {epoch:.0f} s and {max(left, 0):.0f} s left"
+        raise OutOfTime("time budget", expected="time for one epoch", found=found, way_out="Raise --time-budget.")
+    return max(1, min(most, int(left / epoch)))
+
+
+def is_out_of_memory(error: Exception) -> bool:
+    """Whether an error is torch's word for too little memory, on a GPU or a CPU."""
+    return isinstance(error, torch.OutOfMemoryError) or "out of memory" in str(error).casefold()

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from hilum.errors import RecipeError
+from hilum.errors import DataError, RecipeError
 from hilum.images import Image
 
 FITS = ("pad", "stretch", "crop")
@@ -81,7 +81,8 @@ def to_canvas(image: Image | np.ndarray, preprocessing: Preprocessing) -> np.nda
         pixels = _centre_square(pixels)
     if preprocessing.fit != "pad":
         return _equalised(_resize(pixels, side, side), preprocessing)
-    height, width = pixels.shape
+    # The stored size, not that of a picture which was reduced while it was decoded: rounding would move the border.
+    height, width = (image.acquisition.height, image.acquisition.width) if isinstance(image, Image) else pixels.shape
     scale = side / max(height, width)
     height, width = max(1, round(height * scale)), max(1, round(width * scale))
     canvas = np.zeros((side, side), np.uint8)
@@ -91,17 +92,23 @@ def to_canvas(image: Image | np.ndarray, preprocessing: Preprocessing) -> np.nda
 
 
 def to_uint8(pixels: np.ndarray) -> np.ndarray:
-    """`[H, W]` uint8, or uint16 over its whole range, -> uint8; rounds, never clips."""
+    """`[H, W]` uint8, or uint16 over its whole range, -> uint8; rounds, never clips.
+
+    Raises:
+        DataError: another type or shape: nobody could know which range is meant.
+    """
+    if pixels.ndim != 2 or pixels.dtype not in (np.uint8, np.uint16) or not pixels.size:
+        found = f"{pixels.dtype} {list(pixels.shape)}"
+        raise DataError("picture", expected="grey pixels [H, W] of type uint8 or uint16", found=found)
     if pixels.dtype == np.uint8:
         return pixels
     return ((pixels.astype(np.uint32) * 255 + 32767) // 65535).astype(np.uint8)
 
 
 def shorter_side_needed(preprocessing: Preprocessing) -> int:
-    """How small a decoder may make a picture's shorter side so that `to_canvas` loses nothing that shows.
+    """What a decoder is asked for: it may reduce a picture as long as its shorter side stays at least this, pixels.
 
-    With `pad` the longer side decides, but the shorter one is what decoders are asked for: an X-ray rarely has more
-    than twice the one in the other, and asking for the whole canvas is right for any of them.
+    Depends on the preprocessing alone, so that cache, evaluation and a single prediction decode the same pixels.
     """
     return preprocessing.image_size
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from hilum.data.build import QUARANTINE, Dataset, build_dataset
+from hilum.data.cache import READER
 from hilum.data.manifest import Manifest, read_manifest
 from hilum.data.sources import list_images
 from hilum.errors import DataError
@@ -40,7 +41,7 @@ def study_data(
     """
     listing = list_images(data, options.labels)
     identity = digest_of(
-        listing.digest(), options.patient_pattern, options.val_fraction, options.test_fraction, options.seed
+        READER, listing.digest(), options.patient_pattern, options.val_fraction, options.test_fraction, options.seed
     )
     about = study_dir / "manifest.json"
     known = read_json(about)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
+from hilum.errors import UsageError
 from hilum.recipes.schema import Recipe
 
 CPU_BUDGET = 14 * 60
@@ -33,5 +33,18 @@ class Options:
     val_fraction: float = 0.2
     test_fraction: float = 0.2
     replicates: int = 1000
-    loggers: Sequence[Any] = ()
+    loggers: Sequence[str] = ()
     command: str = ""
+
+    def __post_init__(self) -> None:
+        for name, value in (("val-fraction", self.val_fraction), ("test-fraction", self.test_fraction)):
+            _check(f"--{name}", 0 < value <= 0.5, "a share above 0, at most 0.5", value)
+        _check("--seed", 0 <= self.seed < 2**31, "a whole number from 0", self.seed)
+        _check("--time-budget", self.time_budget is None or self.time_budget > 0, "more than 0 s", self.time_budget)
+        _check("recipes", not isinstance(self.recipes, str), "a list of names or recipes", self.recipes)
+        _check("replicates", self.replicates >= 2, "at least 2", self.replicates)
+
+
+def _check(what: str, right: bool, expected: str, found: object) -> None:
+    if not right:
+        raise UsageError(what, expected=expected, found=str(found))

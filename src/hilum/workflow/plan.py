@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from hilum.errors import RecipeError
+from hilum.errors import RecipeError, WeightsNotFound
 from hilum.models import find_local_weights
 from hilum.recipes.registry import RECIPES
 from hilum.recipes.schema import Recipe
+
+TAKEN = ("cache", "drawn")
+"""Folders of a study that are no runs."""
 
 BACKBONES = ("mobilenetv2_100", "efficientnet_b0", "resnet18", "resnet50", "convnext_tiny", "vit_small_patch16_224")
 """Backbones that the default recipes know how to fine-tune, the best for a small machine first."""
@@ -56,6 +60,11 @@ def named(names: Iterable[str | Recipe]) -> list[Recipe]:
         RecipeError: a name that no recipe has, or one twice.
     """
     recipes = [name if isinstance(name, Recipe) else _by_name(name) for name in names]
+    for recipe in recipes:
+        if not re.fullmatch(r"[A-Za-z0-9][\w.+-]*", recipe.name) or recipe.name in TAKEN:
+            raise RecipeError(
+                "recipe name", expected="letters, digits, and . _ + - between them", found=repr(recipe.name)
+            )
     repeated = {recipe.name for recipe in recipes if [each.name for each in recipes].count(recipe.name) > 1}
     if repeated:
         raise RecipeError("--recipes", expected="each recipe once", found=f"{sorted(repeated)[0]} more than once")
@@ -72,6 +81,12 @@ def _by_name(name: str) -> Recipe:
 
 def _default(weights_dir: Path | None, quick: bool) -> tuple[list[Recipe], tuple[str, ...]]:
     there = find_local_weights(weights_dir)
+    if weights_dir is not None and not there:
+        raise WeightsNotFound(
+            f"--weights-dir {weights_dir}",
+            expected="a folder with one folder a model: NAME/config.json and NAME/model.safetensors",
+            found="no such folder" if not weights_dir.is_dir() else "none of these",
+        )
     backbone = next((name for name in BACKBONES if name in there), None)
     if backbone is None:
         remark = (
@@ -83,8 +98,14 @@ def _default(weights_dir: Path | None, quick: bool) -> tuple[list[Recipe], tuple
     return [*(_with_backbone(recipe, backbone) for recipe in first), RECIPES["scratch-cnn"]], ()
 
 
+UPPER_STAGES = {"mobilenetv2_100": "last:6", "efficientnet_b0": "last:6", "resnet18": "last:3", "resnet50": "last:3"}
+"""What a default recipe trains of a backbone's stages when it leaves the first ones as they are."""
+
+
 def _with_backbone(recipe: Recipe, backbone: str) -> Recipe:
-    return replace(recipe, model=replace(recipe.model, name=backbone))
+    upper = UPPER_STAGES.get(backbone, "all")
+    phases = tuple(replace(phase, train="head" if phase.train == "head" else upper) for phase in recipe.phases)
+    return replace(recipe, model=replace(recipe.model, name=backbone), phases=phases)
 
 
 def _quick(recipe: Recipe) -> Recipe:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 import platform
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from hilum.errors import UsageError
 from hilum.version import __version__
 
 PACKAGES = (
@@ -43,6 +45,28 @@ def file_sha256(path: Path) -> str:
     """Hex digest of a file's bytes."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+@contextmanager
+def locked(study_dir: Path) -> Iterator[None]:
+    """Holds a study's folder for one process.
+
+    Raises:
+        UsageError: another process works in it.
+    """
+    with (study_dir / ".lock").open("a") as file:
+        try:
+            import fcntl
+
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except ImportError:  # Windows: no such lock
+            pass
+        except OSError:
+            way_out = "Wait for it, or give another folder with --out."
+            raise UsageError(
+                str(study_dir), expected="a folder of its own", found="a study at work in it", way_out=way_out
+            ) from None
+        yield
 
 
 def now() -> str:

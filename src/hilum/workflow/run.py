@@ -7,21 +7,22 @@ import time
 import traceback
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
+from itertools import count
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from hilum.data.build import open_cache
-from hilum.data.cache import CanvasCache
+from hilum.data.cache import READER, CanvasCache
 from hilum.data.manifest import Manifest
 from hilum.data.predictions import Predictions
-from hilum.errors import HilumError
+from hilum.errors import HilumError, OutOfTime
 from hilum.evaluation import Evaluation, evaluate, read_evaluations, write_evaluations
 from hilum.recipes.convert import to_json
 from hilum.recipes.schema import Recipe
 from hilum.transforms import Augmentation, Preprocessing
-from hilum.workflow.options import Options
+from hilum.workflow.options import CPU_BUDGET, Options
 from hilum.workflow.record import digest_of, file_sha256, now, read_json, versions, write_json
 
 
@@ -62,14 +63,20 @@ def run_recipe(
     A run that finished earlier with the same recipe, data, seed and weights is taken as it is.
     """
     run_dir = study_dir / recipe.name
-    identity = digest_of(to_json(recipe), manifest.fingerprint, options.seed, options.time_budget)
-    finished = _finished(run_dir, identity)
+    identity = digest_of(to_json(recipe), manifest.fingerprint, options.seed, READER, _weights_digest(recipe, options))
+    finished = _finished(run_dir, identity, options)
     if finished is not None:
         return finished
     _make_room(run_dir, identity)
     try:
         environment = _train(recipe, manifest, run_dir, study_dir, options, time_budget, on_step)
-        evaluation = _evaluate_val(run_dir, options)
+        if environment["interrupted"] and not environment["epochs_done"]:
+            return RunOutcome(
+                recipe.name, recipe.name, "skipped", "Interrupted before its first epoch had ended.", True
+            )
+        evaluation = add_evaluation(run_dir, "val", options)
+    except OutOfTime as error:
+        return RunOutcome(recipe.name, recipe.name, "skipped", str(error))
     except HilumError as error:
         return RunOutcome(recipe.name, recipe.name, "failed", str(error))
     except Exception as error:  # a study of many recipes must not lose the others to one
@@ -77,18 +84,36 @@ def run_recipe(
         sentence = f"An unexpected {type(error).__name__}: {' '.join(str(error).split())[:300]} (see error.txt)"
         return RunOutcome(recipe.name, recipe.name, "failed", sentence)
     write_json(run_dir / "environment.json", {**environment, "identity": identity})
-    shutil.rmtree(run_dir / "checkpoints", ignore_errors=True)
+    if not environment["interrupted"]:  # else the same command goes on from there
+        shutil.rmtree(run_dir / "checkpoints", ignore_errors=True)
     return _outcome(recipe.name, evaluation, environment)
 
 
-def _finished(run_dir: Path, identity: str) -> RunOutcome | None:
+def _weights_digest(recipe: Recipe, options: Options) -> str:
+    """Changes with the pre-trained weights that a recipe starts from, as far as they lie on this machine."""
+    if recipe.model.weights == "none":
+        return ""
+    from hilum.models.weights import find_local_snapshot
+
+    snapshot = find_local_snapshot(recipe.model.name, options.weights_dir)
+    return snapshot.provenance()["sha256"] if snapshot else ""
+
+
+def _finished(run_dir: Path, identity: str, options: Options) -> RunOutcome | None:
     environment = read_json(run_dir / "environment.json")
     if not environment or environment.get("identity") != identity or environment.get("interrupted"):
+        return None
+    if environment.get("shortened") and _more_time(environment.get("study_budget_s"), options):
         return None
     needed = ("model.safetensors", "predictions-val.parquet", "metrics.json", "history.csv")
     if not all((run_dir / name).exists() for name in needed):
         return None
     return _outcome(run_dir.name, read_evaluations(run_dir / "metrics.json")["val"], environment)
+
+
+def _more_time(before: float | None, options: Options) -> bool:
+    """Whether this call gives a study a good deal more time than the one that had to shorten a run."""
+    return options.time_budget is not None and options.time_budget > 1.2 * (before or CPU_BUDGET)
 
 
 def _outcome(name: str, evaluation: Evaluation, environment: dict[str, Any]) -> RunOutcome:
@@ -99,10 +124,11 @@ def _outcome(name: str, evaluation: Evaluation, environment: dict[str, Any]) -> 
 
 
 def _make_room(run_dir: Path, identity: str) -> None:
-    """Keeps what a killed run of the same kind left; clears away anything else."""
+    """Keeps what a killed run of the same kind left; puts anything else aside, for it may be somebody's work."""
     begun = read_json(run_dir / "begun.json")
     if run_dir.exists() and (not begun or begun["identity"] != identity):
-        shutil.rmtree(run_dir)
+        aside = next(place for n in count(1) if not (place := run_dir.with_name(f"{run_dir.name}.before-{n}")).exists())
+        run_dir.rename(aside)
     run_dir.mkdir(parents=True, exist_ok=True)
     if not (run_dir / "begun.json").exists():
         write_json(run_dir / "begun.json", {"identity": identity, "time": now()})
@@ -121,6 +147,7 @@ def _train(
     from hilum.models import create_model, save_model
     from hilum.models.stages import stage_table
     from hilum.training.fit import Settings, fit
+    from hilum.training.loggers import make_loggers
     from hilum.training.phase import Phase
 
     started = time.monotonic()
@@ -164,7 +191,7 @@ def _train(
         run_dir=run_dir,
         device=choose_device(options.device),
         time_budget=time_budget,
-        loggers=options.loggers,
+        loggers=make_loggers(options.loggers, run_dir),
         on_step=on_step,
     )
     save_model(
@@ -195,6 +222,8 @@ def _train(
         "interrupted": result.interrupted,
         "weights": weights,
         "notes": result.notes,
+        "shortened": result.epochs_planned < sum(phase.max_epochs for phase in phases),
+        "study_budget_s": options.time_budget,
         "versions": versions(),
     }
 
@@ -233,10 +262,6 @@ def predict_split(run_dir: Path, manifest: Manifest, study_dir: Path, split: str
     return path
 
 
-def _evaluate_val(run_dir: Path, options: Options) -> Evaluation:
-    return add_evaluation(run_dir, "val", options)
-
-
 def add_evaluation(run_dir: Path, split: str, options: Options) -> Evaluation:
     """Evaluates a predictions file of a run and adds the figures to its `metrics.json`."""
     from hilum.data.predictions import read_predictions
@@ -245,6 +270,7 @@ def add_evaluation(run_dir: Path, split: str, options: Options) -> Evaluation:
     source = {"predictions": f"{run_dir.name}/{path.name}", "predictions_sha256": file_sha256(path)}
     evaluation = evaluate(read_predictions(path), seed=options.seed, replicates=options.replicates, source=source)
     metrics = run_dir / "metrics.json"
-    known = read_evaluations(metrics) if metrics.exists() else {}
+    # A new evaluation on validation is one of a new model: what an older one did on test is not this one's.
+    known = read_evaluations(metrics) if metrics.exists() and split != "val" else {}
     write_evaluations(metrics, {**known, split: evaluation})
     return evaluation

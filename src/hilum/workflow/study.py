@@ -13,6 +13,7 @@ from typing import Any
 import pandas as pd
 
 from hilum.data.manifest import Manifest
+from hilum.data.sources import list_images
 from hilum.errors import DataError
 from hilum.evaluation.values import Evaluation
 from hilum.recipes.schema import Recipe
@@ -21,7 +22,7 @@ from hilum.workflow.choice import leaderboard_of, open_test_split
 from hilum.workflow.data import StudyData, drawn_data, study_data, write_csv
 from hilum.workflow.options import CPU_BUDGET, DRAWN_BUDGET, Options
 from hilum.workflow.plan import plan_recipes, suited
-from hilum.workflow.record import machine, now, versions, write_json
+from hilum.workflow.record import locked, machine, now, versions, write_json
 from hilum.workflow.run import RunOutcome, preprocessing_of, run_recipe
 from hilum.workflow.voice import Silent, Voice
 
@@ -38,6 +39,7 @@ class Study:
         test: figures of the chosen run on the test split.
         rejected: files that could not be used.
         report: the page.
+        interrupted: Ctrl-C ended it early; the test split was not opened, and the same call goes on.
     """
 
     study_dir: Path
@@ -47,6 +49,7 @@ class Study:
     test: Evaluation | None
     rejected: int
     report: Path
+    interrupted: bool = False
 
     @property
     def headline(self) -> str:
@@ -98,13 +101,26 @@ def run_study(data: Path | None, options: Options, voice: Voice | None = None) -
     Raises:
         HilumError: no usable data, a wrong option. A run that fails does not end the study.
     """
-    voice = voice or Silent()
-    started = now()
+    if data is not None:
+        list_images(data, options.labels)  # before anything is written: a mistyped path leaves no folder behind
+    _device_name(options.device)
     recipes, remarks = plan_recipes(options.recipes, weights_dir=options.weights_dir, quick=options.quick)
     study_dir = options.out or Path("runs") / study_name(data, options.labels)
     study_dir.mkdir(parents=True, exist_ok=True)
-    clock = _Clock(_budget(options, drawn=data is None))
-    drawn = data is None
+    with locked(study_dir):
+        return _run_in(study_dir, data, recipes, remarks, options, voice or Silent())
+
+
+def _run_in(
+    study_dir: Path,
+    data: Path | None,
+    recipes: tuple[Recipe, ...],
+    remarks: tuple[str, ...],
+    options: Options,
+    voice: Voice,
+) -> Study:
+    started, drawn = now(), data is None
+    clock = _Clock(_budget(options, drawn=drawn))
     if data is None:
         with clock.stage("drawing X-rays", voice) as bar:
             data = drawn_data(study_dir / "drawn", options.seed, bar)
@@ -113,45 +129,59 @@ def run_study(data: Path | None, options: Options, voice: Voice | None = None) -
     warnings = [*remarks, *found.manifest.facts["warnings"], *_rejection_warning(found)]
     _tell(voice, found, warnings)
     if options.recipes is None:
-        train_images = len(found.manifest.split("train"))
-        recipes = tuple(suited(recipe, train_images, quick=options.quick) for recipe in recipes)
+        images = len(found.manifest.split("train"))
+        recipes = tuple(suited(recipe, images, quick=options.quick) for recipe in recipes)
     outcomes = _run_all(recipes, found.manifest, study_dir, options, clock, voice)
+    interrupted = any(outcome.interrupted for outcome in outcomes)
     with clock.stage("evaluation", voice):
         leaderboard, chosen = leaderboard_of(study_dir, outcomes)
         write_csv(study_dir / "leaderboard.csv", leaderboard)
-        test = open_test_split(study_dir, chosen, found.manifest, options) if chosen else None
-    facts = {
-        "schema": "hilum.study/1",
-        "hilum": __version__,
-        "name": study_dir.name,
+        to_open = None if interrupted else chosen
+        test = open_test_split(study_dir, to_open, found.manifest, options) if to_open else None
+    outcome_facts = {
         "data": "drawn X-rays" if drawn else str(data),
-        "labels_rule": options.labels,
-        "command": options.command,
-        "seed": options.seed,
         "device": _device_name(options.device),
-        "cores": os.cpu_count(),
-        "machine": machine(),
         "started": started,
         "seconds": round(time.monotonic() - clock.started, 1),
         "stages": clock.stages,
         "time_budget_s": clock.budget,
         "drawn": drawn,
-        "labels": list(found.manifest.labels),
-        "positive": found.manifest.labels.positive if found.manifest.labels.is_binary else None,
         "chosen_run": chosen,
         "runs": [asdict(outcome) for outcome in outcomes],
         "warnings": warnings,
-        "versions": versions(),
     }
-    write_json(study_dir / "study.json", facts)
+    write_json(study_dir / "study.json", study_facts(study_dir, found.manifest, options, outcome_facts))
     with clock.stage("report", voice):
-        from hilum.report import write_figures, write_report
+        report = _write_pages(study_dir, outcomes)
+    return Study(study_dir, found.manifest, leaderboard, chosen, test, found.rejected, report, interrupted)
 
-        for outcome in outcomes:
-            if outcome.status in ("done", "collapsed"):
-                write_figures(study_dir / outcome.run)
-        report = write_report(study_dir)
-    return Study(study_dir, found.manifest, leaderboard, chosen, test, found.rejected, report)
+
+def study_facts(study_dir: Path, manifest: Manifest, options: Options, outcome: dict[str, Any]) -> dict[str, Any]:
+    """What `study.json` holds: the circumstances, and what came out."""
+    labels = manifest.labels
+    return {
+        "schema": "hilum.study/1",
+        "hilum": __version__,
+        "name": study_dir.resolve().name,
+        "labels_rule": options.labels,
+        "command": options.command,
+        "seed": options.seed,
+        "cores": os.cpu_count(),
+        "machine": machine(),
+        "labels": list(labels),
+        "positive": labels.positive if labels.is_binary else None,
+        "versions": versions(),
+        **outcome,
+    }
+
+
+def _write_pages(study_dir: Path, outcomes: Sequence[RunOutcome]) -> Path:
+    from hilum.report import write_figures, write_report
+
+    for outcome in outcomes:
+        if outcome.status in ("done", "collapsed"):
+            write_figures(study_dir / outcome.run)
+    return write_report(study_dir)
 
 
 def study_name(data: Path | None, labels: str) -> str:
@@ -216,9 +246,9 @@ def _run_all(
                 recipe, manifest, study_dir, options, time_budget=None if left is None else left * share, on_step=bar
             )
         outcomes.append(outcome)
-        if outcome.status in ("failed", "collapsed"):
+        if outcome.status != "done":
             voice.warn(f"{recipe.name} {outcome.status}: {outcome.sentence}")
-    if all(outcome.status == "failed" for outcome in outcomes):
+    if all(outcome.status in ("failed", "skipped") for outcome in outcomes):
         raise DataError(
             "study", expected="at least one run that works", found=outcomes[0].sentence if outcomes else "no recipe"
         )
