@@ -49,7 +49,8 @@ class ExampleDataset(Dataset):
     def __getitems__(self, positions: Sequence[int]) -> Batch:
         repeats, rows = np.divmod(np.asarray(positions), len(self))
         inputs = np.ascontiguousarray(self.examples.inputs[rows])
-        seeds = [(self.seed, self.epoch, int(row), int(repeat)) for row, repeat in zip(rows, repeats, strict=True)]
+        numbers = zip(rows.tolist(), repeats.tolist(), strict=True)
+        seeds = [(self.seed, self.epoch, row, *([repeat] if repeat else [])) for row, repeat in numbers]
         inputs = augment(inputs, self.augmentation, seeds)
         return {"inputs": torch.from_numpy(inputs), "target": torch.from_numpy(self.examples.targets[rows])}
 
