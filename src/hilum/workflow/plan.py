@@ -16,7 +16,7 @@ from hilum.recipes.schema import Recipe
 TAKEN = ("cache", "drawn")
 """Folders of a study that are no runs."""
 
-BACKBONES = ("mobilenetv2_100", "efficientnet_b0", "resnet18", "resnet50", "convnext_tiny", "vit_small_patch16_224")
+BACKBONES = ("mobilenetv2_100", "efficientnet_b0", "resnet18", "resnet50", "convnext_tiny")
 """Backbones that the default recipes know how to fine-tune, the best for a small machine first."""
 
 
@@ -98,14 +98,8 @@ def _default(weights_dir: Path | None, quick: bool) -> tuple[list[Recipe], tuple
     return [*(_with_backbone(recipe, backbone) for recipe in first), RECIPES["scratch-cnn"]], ()
 
 
-UPPER_STAGES = {"mobilenetv2_100": "last:6", "efficientnet_b0": "last:6", "resnet18": "last:3", "resnet50": "last:3"}
-"""What a default recipe trains of a backbone's stages when it leaves the first ones as they are."""
-
-
 def _with_backbone(recipe: Recipe, backbone: str) -> Recipe:
-    upper = UPPER_STAGES.get(backbone, "all")
-    phases = tuple(replace(phase, train="head" if phase.train == "head" else upper) for phase in recipe.phases)
-    return replace(recipe, model=replace(recipe.model, name=backbone), phases=phases)
+    return replace(recipe, model=replace(recipe.model, name=backbone))
 
 
 def _quick(recipe: Recipe) -> Recipe:
