@@ -32,6 +32,20 @@ EXPOSURE_AND_POSE = Augmentation(
     noise=0.03,
 )
 
+HARSHER = Augmentation(
+    rotation=12,
+    shift=0.08,
+    zoom=0.2,
+    shear=5,
+    flip=0.5,
+    brightness=0.15,
+    contrast=0.35,
+    gamma=0.4,
+    blur=1.7,
+    noise=0.04,
+    erase=0.25,
+)
+
 FINETUNED = Recipe(
     name="finetuned",
     description="A pre-trained backbone: first its head on frozen features, then all of it.",
