@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from itertools import count
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -24,6 +24,10 @@ from hilum.recipes.schema import Recipe
 from hilum.transforms import Augmentation, Preprocessing
 from hilum.workflow.options import CPU_BUDGET, Options
 from hilum.workflow.record import digest_of, file_sha256, now, read_json, versions, write_json
+
+if TYPE_CHECKING:
+    from hilum.models import Classifier
+    from hilum.training.fit import FitResult, Settings
 
 
 @dataclass(frozen=True)
@@ -143,41 +147,15 @@ def _train(
     time_budget: float | None,
     on_step: Callable[[int, int, str], None],
 ) -> dict[str, Any]:
+    """Trains, saves the model file, predicts validation with it; returns what `environment.json` is to hold."""
     from hilum.inference.device import choose_device
-    from hilum.models import create_model, save_model
-    from hilum.models.stages import stage_table
-    from hilum.training.fit import Settings, fit
+    from hilum.models import save_model
+    from hilum.training.fit import fit
     from hilum.training.loggers import make_loggers
     from hilum.training.phase import Phase
 
     started = time.monotonic()
-    preprocessing = preprocessing_of(recipe)
-    settings = Settings(
-        augmentation=Augmentation(**asdict(recipe.augmentation)),
-        balance=recipe.balance,
-        label_smoothing=recipe.label_smoothing,
-        ema=recipe.ema,
-        batch_size=recipe.batch_size,
-        precision=recipe.precision,
-        overfit_check=recipe.overfit_check,
-        seed=options.seed,
-    )
-    phases = [Phase(**asdict(phase)) for phase in recipe.phases]
-    model = create_model(
-        recipe.model.name,
-        num_classes=len(manifest.labels),
-        in_channels=preprocessing.channels,
-        image_size=preprocessing.image_size,
-        weights=recipe.model.weights,
-        weights_dir=options.weights_dir,
-        dropout=recipe.model.dropout,
-        hidden=recipe.model.hidden,
-        seed=options.seed,
-    )
-    weights = model.weights
-    if weights and weights.get("normalisation"):
-        # A pre-trained network wants the numbers that it was trained with, whatever the recipe's default says.
-        preprocessing = replace(preprocessing, normalisation=weights["normalisation"])
+    model, preprocessing = _network(recipe, manifest, options)
     resolved = {**to_json(recipe), "preprocessing": preprocessing.to_json()}
     write_json(run_dir / "recipe.json", resolved)
     cache = open_cache(manifest, preprocessing, study_dir / "cache")
@@ -186,8 +164,8 @@ def _train(
         _examples(manifest, cache, "train"),
         _examples(manifest, cache, "val"),
         preprocessing=preprocessing,
-        phases=phases,
-        settings=settings,
+        phases=[Phase(**asdict(phase)) for phase in recipe.phases],
+        settings=_settings(recipe, options),
         run_dir=run_dir,
         device=choose_device(options.device),
         time_budget=time_budget,
@@ -201,28 +179,73 @@ def _train(
         preprocessing=preprocessing.to_json(),
         recipe=resolved,
         fingerprint=manifest.fingerprint,
-        extras={"tta": list(recipe.tta), "versions": versions()},
+        extras={"tta": list(recipe.tta)},
     )
     predict_split(run_dir, manifest, study_dir, "val", options)
+    return _environment(recipe, model, result, options, time.monotonic() - started)
+
+
+def _network(recipe: Recipe, manifest: Manifest, options: Options) -> tuple[Classifier, Preprocessing]:
+    """The recipe's network, and the preprocessing that it and its weights want."""
+    from hilum.models import create_model
+
+    preprocessing = preprocessing_of(recipe)
+    model = create_model(
+        recipe.model.name,
+        num_classes=len(manifest.labels),
+        in_channels=preprocessing.channels,
+        image_size=preprocessing.image_size,
+        weights=recipe.model.weights,
+        weights_dir=options.weights_dir,
+        dropout=recipe.model.dropout,
+        hidden=recipe.model.hidden,
+        seed=options.seed,
+    )
+    if model.weights and model.weights["normalisation"]:
+        # A pre-trained network wants the numbers that it was trained with, whatever the recipe's default says.
+        preprocessing = replace(preprocessing, normalisation=model.weights["normalisation"])
+    return model, preprocessing
+
+
+def _settings(recipe: Recipe, options: Options) -> Settings:
+    from hilum.training.work import Settings
+
+    return Settings(
+        augmentation=Augmentation(**asdict(recipe.augmentation)),
+        balance=recipe.balance,
+        label_smoothing=recipe.label_smoothing,
+        ema=recipe.ema,
+        batch_size=recipe.batch_size,
+        precision=recipe.precision,
+        overfit_check=recipe.overfit_check,
+        seed=options.seed,
+    )
+
+
+def _environment(
+    recipe: Recipe, model: Classifier, result: FitResult, options: Options, seconds: float
+) -> dict[str, Any]:
+    from hilum.models.stages import stage_table
+
     stages = stage_table(model)
     return {
         "recipe": recipe.name,
         "model": recipe.model.name,
         "stages": stages,
         "parameters": sum(stage["parameters"] for stage in stages),
-        "trained_parameters": sum(stage["parameters"] for stage in stages if stage["trained"]),
+        "trained_parameters": sum(stage["trained_parameters"] for stage in stages),
         "batch_size": result.batch_size,
         "precision": result.precision,
         "epochs_planned": result.epochs_planned,
         "epochs_done": len(result.history),
         "best_epoch": result.best_epoch,
-        "seconds": time.monotonic() - started,
+        "seconds": seconds,
         "images_per_second": result.images_per_second,
         "stopped": result.stopped,
         "interrupted": result.interrupted,
-        "weights": weights,
+        "weights": model.weights,
         "notes": result.notes,
-        "shortened": result.epochs_planned < sum(phase.max_epochs for phase in phases),
+        "shortened": result.epochs_planned < sum(phase.max_epochs for phase in recipe.phases),
         "study_budget_s": options.time_budget,
         "versions": versions(),
     }
