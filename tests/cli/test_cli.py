@@ -53,7 +53,7 @@ def test_every_command_has_help_with_an_example(name):
         (["study", ".", "--log", "tensorbord"], "tensorboard"),
         (["draw", "x", "--fault", "markers=1"], "Did you mean `marker`"),
         (["draw", "x", "--fault", "marker=big"], "a strength from 0 to 1"),
-        (["recipes", "scratch"], "Did you mean `scratch-cnn`"),
+        (["recipes", "scratch-cn"], "Did you mean `scratch-cnn`"),
     ],
 )
 def test_a_typo_is_answered_with_the_nearest_right_one(arguments, words, tmp_path):

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from hilum.errors import UsageError
 from hilum.recipes.schema import Recipe
+from hilum.training.loggers import LOGGERS
 
 CPU_BUDGET = 14 * 60
 """Seconds of a study without a GPU when nobody names a budget: ready within fifteen minutes, report included."""
@@ -42,6 +43,8 @@ class Options:
         _check("--seed", 0 <= self.seed < 2**31, "a whole number from 0", self.seed)
         _check("--time-budget", self.time_budget is None or self.time_budget > 0, "more than 0 s", self.time_budget)
         _check("recipes", not isinstance(self.recipes, str), "a list of names or recipes", self.recipes)
+        unknown = [name for name in self.loggers if name not in LOGGERS]
+        _check("--log", not unknown, f"some of {', '.join(LOGGERS)}", unknown[0] if unknown else "")
         _check("replicates", self.replicates >= 2, "at least 2", self.replicates)
 
 

@@ -101,10 +101,10 @@ def run_study(data: Path | None, options: Options, voice: Voice | None = None) -
     Raises:
         HilumError: no usable data, a wrong option. A run that fails does not end the study.
     """
-    if data is not None:
-        list_images(data, options.labels)  # before anything is written: a mistyped path leaves no folder behind
     _device_name(options.device)
     recipes, remarks = plan_recipes(options.recipes, weights_dir=options.weights_dir, quick=options.quick)
+    if data is not None:
+        list_images(data, options.labels)  # before anything is written: a mistyped path leaves no folder behind
     study_dir = options.out or Path("runs") / study_name(data, options.labels)
     study_dir.mkdir(parents=True, exist_ok=True)
     with locked(study_dir):
