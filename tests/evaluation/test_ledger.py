@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-import multiprocessing
+import subprocess
+import sys
 from datetime import datetime
 from pathlib import Path
 
@@ -25,10 +26,19 @@ def _open(study: Path, run: str = "cnn-small"):
     )
 
 
-def _open_often(study: Path, run: str, both_are_ready) -> None:
-    both_are_ready.wait(60)
-    for _ in range(30):
-        record_predictions(study, _open(study, run), run)
+OPEN_OFTEN = """
+import sys, time; from pathlib import Path
+from hilum.evaluation import record_opening, record_predictions
+study, run, other = Path(sys.argv[1]), sys.argv[2], sys.argv[3]
+(study / f"{run}.ready").touch()
+while not (study / f"{other}.ready").exists():
+    time.sleep(0.001)
+for _ in range(30):
+    opening = record_opening(
+        study, run=run, recipe="r", model_sha256="ab", predictions="p", images=1, reason="chosen on validation"
+    )
+    record_predictions(study, opening, run)
+"""
 
 
 def test_an_opening_is_on_the_disk_before_anything_is_predicted(tmp_path: Path) -> None:
@@ -44,14 +54,10 @@ def test_an_opening_is_on_the_disk_before_anything_is_predicted(tmp_path: Path) 
 
 
 def test_two_processes_lose_nothing(tmp_path: Path) -> None:
-    context = multiprocessing.get_context("spawn")
-    barrier = context.Barrier(2)
-    workers = [context.Process(target=_open_often, args=(tmp_path, name, barrier)) for name in ("one", "two")]
-    for worker in workers:
-        worker.start()
-    for worker in workers:
-        worker.join(60)
-    assert [worker.exitcode for worker in workers] == [0, 0]
+    names = ("one", "two")
+    commands = [[sys.executable, "-c", OPEN_OFTEN, str(tmp_path), run, other] for run, other in (names, names[::-1])]
+    workers = [subprocess.Popen(command) for command in commands]
+    assert [worker.wait(60) for worker in workers] == [0, 0]
     openings = read_ledger(tmp_path)
     assert [opening.opening for opening in openings] == list(range(1, 61))
     assert all(opening.predictions_sha256 == opening.run for opening in openings)
