@@ -8,10 +8,10 @@ Augmentation is what a chest X-ray may meet: a patient who stands a little turne
 blurred or noisy plate. The left-right flip is the one change that no patient makes; it is there because the classes
 of these tasks have no side.
 
-`finetuned` is in its second version: all stages, 192 pixels, harsher pictures. The first left the first three stages as
-they were, ran at 224 pixels, and augmented with EXPOSURE_AND_POSE. On the official Kermany test split (624 images), normal
-against pneumonia, the first reached an AUROC of 0.952 [0.923, 0.971], the second 0.949 [0.920, 0.968]: they cannot be told
-apart, and the test split of that task was opened once for each.
+`finetuned` is in its second version: all stages, 192 pixels, harsher pictures. The first left the first three stages
+as they were, ran at 224 pixels, and augmented with EXPOSURE_AND_POSE. On the official Kermany test split (624 images),
+normal against pneumonia, the first reached an AUROC of 0.952 [0.923, 0.971], the second 0.949 [0.920, 0.968]: they
+cannot be told apart, and the test split of that task was opened once for each.
 """
 
 from __future__ import annotations
