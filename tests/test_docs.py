@@ -47,7 +47,13 @@ def test_the_python_example_uses_what_there_is():
     from hilum.workflow.study import Study
 
     attributes = {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
-    known = {*hilum.__all__, *dir(Study), *Study.__dataclass_fields__, *dir(Predictor), *Prediction.__dataclass_fields__}
+    known = {
+        *hilum.__all__,
+        *dir(Study),
+        *Study.__dataclass_fields__,
+        *dir(Predictor),
+        *Prediction.__dataclass_fields__,
+    }
     assert attributes <= known
 
 
