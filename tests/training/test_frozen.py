@@ -21,7 +21,7 @@ SETTINGS = Settings(batch_size=16, precision="32", overfit_check=False)
 
 @pytest.fixture
 def train_head(tmp_path, make_examples, preprocessing):
-    def train_head(network, phases=(HEAD,), settings=SETTINGS):
+    def train_head(network, phases=(HEAD,), settings=SETTINGS, **options):
         return fit(
             network,
             make_examples(64),
@@ -31,6 +31,7 @@ def train_head(tmp_path, make_examples, preprocessing):
             settings=settings,
             run_dir=tmp_path,
             device=CPU,
+            **options,
         )
 
     return train_head
@@ -56,6 +57,10 @@ def test_the_result_predicts_as_it_was_logged(known_backbone, train_head, make_e
     logits = torch.from_numpy(predict_logits(known_backbone, val.inputs, preprocessing))
     loss = torch.nn.functional.cross_entropy(logits, torch.from_numpy(val.targets)).item()
     assert loss == pytest.approx(result.best_val_loss, abs=1e-4)
+
+
+def test_features_that_took_all_the_time_are_not_wasted(known_backbone, train_head):
+    assert len(train_head(known_backbone, time_budget=0.001).history) == HEAD.max_epochs
 
 
 def test_a_random_backbone_may_not_be_frozen(make_network, train_head):

@@ -31,6 +31,10 @@ from hilum.transforms.normalise import normalise
 __all__ = ["FitResult", "Settings", "fit"]
 
 
+HEAD_SECONDS = 10.0
+"""Seconds that a head on features has at least, whatever the time budget says."""
+
+
 @dataclass
 class FitResult:
     """What a run did.
@@ -145,6 +149,8 @@ class _Fitter:
     def _run_phase(self, number: int, phase: Phase) -> None:
         set_trained_stages(self.model, select_stages(self.model, phase.train))
         work = self._make_ready(phase)
+        if work.on_features:  # what took time is done: not to train the head now would waste it
+            self.stop.deadline = max(self.stop.deadline, time.monotonic() + HEAD_SECONDS)
         folder = self.run_dir / "checkpoints"
         keeper = Keeper(
             self.run_dir, number, self.result.history, patience=phase.patience, stop=self.stop, on_step=self.on_step
