@@ -2,21 +2,12 @@
 
 import numpy as np
 import pytest
-import torch
 
 from hilum.models import create_model
 from hilum.training.datamodule import Examples
 from hilum.transforms import Preprocessing
 
 SMALL = Preprocessing(image_size=32, normalisation="half", channels=1)
-
-
-@pytest.fixture(autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 import cv2
 import numpy as np
 import pytest
-import torch
 
 from hilum.recipes.schema import Augmentation, Model, Phase, Preprocessing, Recipe
 
@@ -17,14 +16,6 @@ TINY = Recipe(
     precision="32",
     tta=("plain", "flip"),
 )
-
-
-@pytest.fixture(autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture

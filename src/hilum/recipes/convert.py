@@ -91,7 +91,7 @@ def _build(kind: Any, value: Any, where: str) -> Any:
         for name in value:
             if name not in hints:
                 raise ValueError(_no_such(where, name, list(hints)))
-        return kind(**{name: _build(hints[name], item, f"{where}.{name}") for name, item in value.items()})  # type: ignore[operator]
+        return kind(**{name: _build(hints[name], item, f"{where}.{name}") for name, item in value.items()})  # type: ignore[operator] # a class
     if origin is tuple:
         if not isinstance(value, (list, tuple)):
             raise ValueError(f"{where}: expected a list, found {value!r}")

@@ -113,7 +113,7 @@ class Keeper(Checkpoint):
 
     def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         self.started = time.monotonic()
-        trainer.train_dataloader.dataset.epoch = trainer.current_epoch  # type: ignore[union-attr]
+        trainer.train_dataloader.dataset.epoch = trainer.current_epoch  # type: ignore[union-attr] # it is ours
 
     def on_train_batch_end(self, trainer: pl.Trainer, pl_module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
         if self.stop.interrupted:

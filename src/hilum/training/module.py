@@ -70,7 +70,7 @@ class TrainingModule(pl.LightningModule):
             self.train_sums[:] = 0
         epoch = self.current_epoch + (batch_idx + 1) / int(self.trainer.num_training_batches)
         factor = self.lr_scale * lr_factor(self.phase, epoch, self.max_epochs, self.val_losses)
-        for group, full in zip(self.optimizers().param_groups, self.groups, strict=True):  # type: ignore[union-attr]
+        for group, full in zip(self.optimizers().param_groups, self.groups, strict=True):  # type: ignore[union-attr] # one optimiser
             group["lr"] = full["lr"] * factor
 
     def training_step(self, batch: Batch, batch_idx: int) -> torch.Tensor:
