@@ -23,7 +23,7 @@ from hilum.training.probe import few_examples, probe_precision
 from hilum.transforms import Augmentation
 
 OVERHEAD = 1.2
-"""An epoch also augments, averages, validates and writes: a fifth on top of its steps, as measured on two cores."""
+"""An epoch also augments, averages, validates and writes: an allowance of a fifth on top of its steps."""
 
 
 @dataclass(frozen=True)

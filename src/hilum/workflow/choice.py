@@ -18,8 +18,9 @@ from hilum.evaluation import (
     record_opening,
     record_predictions,
 )
+from hilum.models.weights import file_sha256
 from hilum.workflow.options import Options
-from hilum.workflow.record import file_sha256, read_json
+from hilum.workflow.record import read_json
 from hilum.workflow.run import RunOutcome, add_evaluation, predict_split
 
 

@@ -19,11 +19,12 @@ from hilum.data.manifest import Manifest
 from hilum.data.predictions import Predictions
 from hilum.errors import HilumError, OutOfTime
 from hilum.evaluation import Evaluation, evaluate, read_evaluations, write_evaluations
+from hilum.models.weights import file_sha256, find_local_snapshot
 from hilum.recipes.convert import to_json
 from hilum.recipes.schema import Recipe
 from hilum.transforms import Augmentation, Preprocessing
 from hilum.workflow.options import CPU_BUDGET, Options
-from hilum.workflow.record import digest_of, file_sha256, now, read_json, versions, write_json
+from hilum.workflow.record import digest_of, now, read_json, versions, write_json
 
 if TYPE_CHECKING:
     from hilum.models import Classifier
@@ -97,8 +98,6 @@ def _weights_digest(recipe: Recipe, options: Options) -> str:
     """Changes with the pre-trained weights that a recipe starts from, as far as they lie on this machine."""
     if recipe.model.weights == "none":
         return ""
-    from hilum.models.weights import find_local_snapshot
-
     snapshot = find_local_snapshot(recipe.model.name, options.weights_dir)
     return snapshot.provenance()["sha256"] if snapshot else ""
 
