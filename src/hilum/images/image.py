@@ -19,6 +19,11 @@ class Acquisition:
         bits: stored bits a sample.
         file_bytes: size of the file.
         quantisation: sum of a JPEG's luminance quantisation table (small = high quality).
+        quantisation_colour: sum of the table of a JPEG's second component; None for a grey one.
+        subsampling: of a JPEG's colour: `4:4:4`, `4:2:2`, `4:2:0`, ...; None for a grey one.
+        progressive: whether a JPEG's scans refine each other; None for other formats.
+        metadata: what the header carries besides the picture, in order of the alphabet: `adobe`, `comment`, `dpi`,
+            `exif`, `icc`, `jfif`, `photoshop`, `xmp`; `text` for the texts of a PNG.
         orientation: EXIF orientation, 1 = upright.
         patient_id: DICOM PatientID.
         view: `PA`, `AP`, `LATERAL`, ... (DICOM ViewPosition).
@@ -35,6 +40,10 @@ class Acquisition:
     bits: int
     file_bytes: int
     quantisation: int | None = None
+    quantisation_colour: int | None = None
+    subsampling: str | None = None
+    progressive: bool | None = None
+    metadata: tuple[str, ...] = ()
     orientation: int = 1
     patient_id: str | None = None
     view: str | None = None

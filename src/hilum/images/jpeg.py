@@ -114,5 +114,9 @@ def _acquisition(data: bytes, header: JpegHeader) -> Acquisition:
         bits=header.bits,
         file_bytes=len(data),
         quantisation=header.quantisation,
+        quantisation_colour=header.quantisation_colour,
+        subsampling=header.subsampling,
+        progressive=header.progressive,
+        metadata=header.metadata,
         orientation=header.orientation,
     )

@@ -9,6 +9,16 @@ from hilum.images.codes import rejection
 from hilum.images.orientation import UPRIGHT, exif_orientation
 
 _SCAN, _END, _QUANTISATION, _APP1, _APP14 = 0xDA, 0xD9, 0xDB, 0xE1, 0xEE
+_CARRIED = {
+    (0xE0, b"JFIF"): "jfif",
+    (_APP1, b"Exif"): "exif",
+    (_APP1, b"http"): "xmp",
+    (0xE2, b"ICC_"): "icc",
+    (0xED, b"Phot"): "photoshop",
+    (_APP14, b"Adob"): "adobe",
+}
+"""Marker and first four bytes of its content -> what it is."""
+_COMMENT = 0xFE
 _FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _PROGRESSIVE = frozenset({0xC2, 0xC6, 0xCA, 0xCE})
 _STANDALONE = frozenset({0x00, 0x01, *range(0xD0, 0xD9)})
@@ -24,6 +34,9 @@ class JpegHeader(NamedTuple):
         progressive: whether each scan refines the picture.
         multiscan: whether it takes more than one scan to bring all components.
         quantisation: sum of the table of the first component; None where it is missing.
+        quantisation_colour: likewise of the second component; None for a grey picture.
+        subsampling: of the colour, such as `4:2:0`; None for a grey picture.
+        metadata: see `Acquisition.metadata`.
         orientation: EXIF orientation.
         inverted: whether CMYK samples are stored inverted, as Adobe does.
     """
@@ -35,6 +48,9 @@ class JpegHeader(NamedTuple):
     progressive: bool
     multiscan: bool
     quantisation: int | None
+    quantisation_colour: int | None
+    subsampling: str | None
+    metadata: tuple[str, ...]
     orientation: int
     inverted: bool
 
@@ -46,7 +62,10 @@ def read_jpeg_header(data: bytes, name: str) -> JpegHeader:
         ImageRejected: `truncated` where the data end before it, `corrupt` where no frame came before it.
     """
     frame, tables, orientation, inverted = None, dict[int, int](), UPRIGHT, False
+    carried = set[str]()
     for marker, start, end in _segments(data):
+        if marker == _COMMENT or (marker, data[start : start + 4]) in _CARRIED:
+            carried.add(_CARRIED.get((marker, data[start : start + 4]), "comment"))
         if marker == _QUANTISATION:
             tables |= _table_sums(data[start:end])
         elif marker in _FRAMES and frame is None:
@@ -61,9 +80,21 @@ def read_jpeg_header(data: bytes, name: str) -> JpegHeader:
         raise rejection("truncated", name, "a JPEG that ends before its picture")
     if frame is None:
         raise rejection("corrupt", name, "a JPEG without a frame")
-    height, width, bits, components, progressive, table = frame
-    multiscan = progressive or start >= end or data[start] < components
-    return JpegHeader(height, width, bits, components, progressive, multiscan, tables.get(table), orientation, inverted)
+    multiscan = frame.progressive or start >= end or data[start] < frame.components
+    return JpegHeader(
+        frame.height,
+        frame.width,
+        frame.bits,
+        frame.components,
+        frame.progressive,
+        multiscan,
+        tables.get(frame.tables[0]),
+        tables.get(frame.tables[1]) if frame.components == 3 else None,
+        frame.subsampling,
+        tuple(sorted(carried)),
+        orientation,
+        inverted,
+    )
 
 
 def has_all_scans(data: bytes) -> bool:
@@ -114,8 +145,32 @@ def _table_sums(segment: bytes) -> dict[int, int]:
     return sums
 
 
-def _frame(marker: int, segment: bytes, name: str) -> tuple[int, int, int, int, bool, int]:
+class _Frame(NamedTuple):
+    """A frame header (T.81, B.2.2); `tables` are those of the first two components."""
+
+    height: int
+    width: int
+    bits: int
+    components: int
+    progressive: bool
+    tables: tuple[int, int]
+    subsampling: str | None
+
+
+def _frame(marker: int, segment: bytes, name: str) -> _Frame:
     if len(segment) < 9:
         raise rejection("corrupt", name, "a broken JPEG frame")
     height, width = segment[1] << 8 | segment[2], segment[3] << 8 | segment[4]
-    return height, width, segment[0], segment[5], marker in _PROGRESSIVE, segment[8]
+    second = segment[11] if len(segment) > 11 else segment[8]
+    return _Frame(
+        height, width, segment[0], segment[5], marker in _PROGRESSIVE, (segment[8], second), _subsampling(segment)
+    )
+
+
+def _subsampling(segment: bytes) -> str | None:
+    """Of the second component against the first, in the usual notation; None for anything but three components."""
+    if segment[5] != 3 or len(segment) < 15 or not segment[10]:
+        return None
+    across, down = (segment[7] >> 4) / max(segment[10] >> 4, 1), (segment[7] & 15) / max(segment[10] & 15, 1)
+    usual = {(1, 1): "4:4:4", (2, 1): "4:2:2", (2, 2): "4:2:0", (4, 1): "4:1:1", (1, 2): "4:4:0"}
+    return usual.get((across, down), f"{across:g}x{down:g}")

@@ -28,6 +28,8 @@ _OPENERS: dict[str, type[ImageFile.ImageFile]] = {
 _BITS_PER_SAMPLE, _PHOTOMETRIC, _ORIENTATION = 258, 262, 274
 _MODE_BITS = {"1": 1, "I": 32, "F": 32}
 _ALPHA_MODES = frozenset({"LA", "La", "PA", "RGBA", "RGBa"})
+_CARRIED = {"exif": "exif", "icc_profile": "icc", "dpi": "dpi", "comment": "comment", "xmp": "xmp"}
+"""Key of Pillow's `info` -> what `Acquisition.metadata` calls it."""
 
 
 def decode_raster(kind: str, data: bytes, request: Request) -> Image:
@@ -101,6 +103,10 @@ class _Raster:
         exif = self.picture.info.get("exif")
         return exif_orientation(exif) if isinstance(exif, bytes) else UPRIGHT
 
+    def _metadata(self) -> tuple[str, ...]:
+        carried = {name for key, name in _CARRIED.items() if key in self.picture.info}
+        return tuple(sorted(carried | ({"text"} if getattr(self.picture, "text", None) else set())))
+
     def _is_deep(self) -> bool:
         return self.bits == 16 and self.mode in ("RGB", "LA", "RGBA")
 
@@ -162,5 +168,6 @@ class _Raster:
             mode=self.mode,
             bits=self.bits,
             file_bytes=len(self.data),
+            metadata=self._metadata(),
             orientation=orientation,
         )

@@ -11,6 +11,7 @@ import pandas as pd
 from hilum.data.build import QUARANTINE, Dataset, build_dataset
 from hilum.data.cache import READER
 from hilum.data.manifest import Manifest, read_manifest
+from hilum.data.scan import FACTS
 from hilum.data.sources import list_images
 from hilum.errors import DataError
 from hilum.transforms import Preprocessing
@@ -41,7 +42,13 @@ def study_data(
     """
     listing = list_images(data, options.labels)
     identity = digest_of(
-        READER, listing.digest(), options.patient_pattern, options.val_fraction, options.test_fraction, options.seed
+        READER,
+        FACTS,
+        listing.digest(),
+        options.patient_pattern,
+        options.val_fraction,
+        options.test_fraction,
+        options.seed,
     )
     about = study_dir / "manifest.json"
     known = read_json(about)
