@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from hilum.data.build import build_dataset, open_cache
-from hilum.data.cache import cache_key, find_cache
+from hilum.data.cache import CanvasWriter, cache_key, find_cache, remove_stale
 from hilum.data.manifest import COLUMNS, read_manifest
 from hilum.data.sources import list_images
 from hilum.errors import DataError
@@ -175,3 +175,41 @@ def test_a_manifest_reads_back(tmp_path):
     (tmp_path / "other.parquet").write_bytes(b"nothing")
     with pytest.raises(DataError, match=r"other\.parquet"):
         read_manifest(tmp_path / "other.parquet")
+
+
+def test_a_full_disk_is_said_before_anything_is_decoded(tmp_path, monkeypatch):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    write_images(tmp_path / "d")
+    monkeypatch.setattr("os.posix_fallocate", full)
+    with pytest.raises(DataError, match=r"No space left on device.*--out"):
+        build(tmp_path / "d", tmp_path / "c")
+    assert not any((tmp_path / "c").iterdir())
+
+
+def test_the_room_of_a_cache_is_taken_at_once(tmp_path):
+    with CanvasWriter(tmp_path, 64, Preprocessing(image_size=64)) as writer:
+        file = writer.partial / "canvases.npy"
+        assert file.stat().st_blocks * 512 >= 64 * 64 * 64
+
+
+def test_caches_of_other_images_are_removed_and_those_of_other_options_stay(tmp_path):
+    write_images(tmp_path / "d")
+    manifest = build(tmp_path / "d", tmp_path / "c").manifest
+    open_cache(manifest, Preprocessing(image_size=16), tmp_path / "c")
+    remove_stale(tmp_path / "c", manifest.table["sha256"])
+    assert len(list((tmp_path / "c").iterdir())) == 2
+    remove_stale(tmp_path / "c", manifest.table["sha256"][1:])
+    assert not any((tmp_path / "c").iterdir())
+
+
+def test_one_id_for_everybody_is_warned_of(tmp_path):
+    write_images(tmp_path / "d", 30)
+    plain = build(tmp_path / "d", tmp_path / "c")
+    assert not any("placeholder" in warning for warning in plain.manifest.facts["warnings"])
+    ids = [(label, n, "P1" if n < 20 else f"{label}{n}") for label in ("normal", "viral") for n in range(30)]
+    rows = "".join(f"{label}/p{n:03}_1.png,{label},{patient}\n" for label, n, patient in ids)
+    (tmp_path / "d" / "list.csv").write_text("path,label,patient_id\n" + rows)
+    crowded = build(tmp_path / "d" / "list.csv", tmp_path / "c").manifest
+    assert any("40 of 60 images have the patient id 'P1'" in warning for warning in crowded.facts["warnings"])

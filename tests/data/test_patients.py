@@ -80,3 +80,19 @@ def test_the_users_pattern_wins_over_everything():
 def test_a_pattern_that_cannot_be_used(pattern):
     with pytest.raises(UsageError, match="--patient-pattern"):
         keys_of(["a.jpg"], pattern)
+
+
+def test_file_names_tell_of_the_images_without_a_given_id():
+    paths = [f"a/patient{n}_{k}.png" for n in range(5) for k in range(2)]
+    given = ["X", None, "Y", "Y", None, None, None, None, None, None]
+    keys, rule = keys_of(paths, patient_id=given)
+    assert keys[0] == keys[1] == "X", "a name that stands beside one given id elsewhere is that patient"
+    assert keys[2] == keys[3] == "Y"
+    assert keys[4] == keys[5] and keys.nunique() == 5
+    assert rule["images_without_patient"] == 0 and "7 images" in rule["sentence"]
+
+
+def test_a_name_that_stands_for_two_given_ids_joins_nobody():
+    paths = ["a/patient1_1.png", "a/patient1_2.png", "a/patient1_3.png"]
+    keys, _ = keys_of(paths, patient_id=["X", "Y", None])
+    assert keys.nunique() == 3

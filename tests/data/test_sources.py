@@ -165,3 +165,32 @@ def test_the_digest_sees_a_touched_file(tmp_path):
     assert list_images(tmp_path).digest() == before
     (tmp_path / "a/1.jpg").write_bytes(b"other")
     assert list_images(tmp_path).digest() != before
+
+
+def test_the_folders_are_the_splits_where_a_manifest_inside_names_none(tmp_path):
+    touch(tmp_path, "train/A/1.jpg", "train/B/2.jpg", "test/A/3.jpg")
+    rows = "image_path,label\ntrain/A/1.jpg,a\ntrain/B/2.jpg,b\ntest/A/3.jpg,a\n"
+    (tmp_path / "manifest.csv").write_text(rows)
+    table = list_images(tmp_path).table
+    assert table["split"].tolist() == ["train", "train", "test"]
+
+
+def test_a_split_column_of_a_manifest_inside_counts_more_than_the_folders(tmp_path):
+    touch(tmp_path, "train/A/1.jpg", "train/B/2.jpg", "test/A/3.jpg")
+    rows = "image_path,label,split\ntrain/A/1.jpg,a,test\ntrain/B/2.jpg,b,train\ntest/A/3.jpg,a,\n"
+    (tmp_path / "manifest.csv").write_text(rows)
+    assert list_images(tmp_path).table["split"].fillna("").tolist() == ["test", "train", ""]
+
+
+def test_a_label_rule_that_a_manifest_overrules_is_said_so(tmp_path):
+    touch(tmp_path, "a.jpg")
+    (tmp_path / "list.csv").write_text("path,label\na.jpg,x\n")
+    listing = list_images(tmp_path / "list.csv", "kermany3")
+    assert listing.labels_from == "list.csv"
+    assert any("--labels kermany3 was not used" in warning for warning in listing.warnings)
+    assert not list_images(tmp_path / "list.csv").warnings
+
+
+def test_an_accent_in_two_encodings_is_one_class(tmp_path):
+    (tmp_path / "list.csv").write_text("path,label\na.jpg,n\u00e9gatif\nb.jpg,ne\u0301gatif\n")
+    assert set(list_images(tmp_path / "list.csv").table["label"]) == {"n\u00e9gatif"}

@@ -42,7 +42,6 @@ def build_dataset(
     *,
     cache_dir: Path,
     preprocessings: Sequence[Preprocessing],
-    labels_rule: str = "folders",
     patient_pattern: str | None = None,
     val_fraction: float = 0.2,
     test_fraction: float = 0.2,
@@ -70,7 +69,7 @@ def build_dataset(
         if sound.empty:
             first = quarantine["reason"].iloc[0]
             raise DataError(str(listing.root), expected="readable X-rays", found=f"none; the first: {first}")
-        manifest, plan = _assemble(sound, listing, labels_rule, patient_pattern, val_fraction, test_fraction, seed)
+        manifest, plan = _assemble(sound, listing, patient_pattern, val_fraction, test_fraction, seed)
         for writer in writers:
             writer.finish(facts["sha256"].where(facts["sha256"].notna(), None).tolist(), manifest.table["sha256"])
     left_out = [(sound["image_path"][row], code, _KEPT_OUT_REASON[code]) for row, code in plan.left_out.items()]
@@ -124,7 +123,6 @@ def _quarantine(table: pd.DataFrame, listing: Listing) -> pd.DataFrame:
 def _assemble(
     sound: pd.DataFrame,
     listing: Listing,
-    labels_rule: str,
     patient_pattern: str | None,
     val_fraction: float,
     test_fraction: float,
@@ -140,22 +138,34 @@ def _assemble(
     kept = sound[sound["split"].notna()].drop(columns=["header_patient_id", "header_view"])
     others = [name for name in kept.columns if name not in COLUMNS]
     facts = {
-        "labels_rule": labels_rule,
+        "labels_rule": listing.labels_from,
         "patient_rule": patient_rule,
         "split_rule": plan.sentence,
         "listing_digest": listing.digest(),
-        "warnings": [*listing.warnings, *_patient_warnings(patient_rule, len(sound)), *plan.warnings],
+        "warnings": [*listing.warnings, *_patient_warnings(patient_rule, sound["patient_id"]), *plan.warnings],
     }
     labels = LabelSet.of(kept["label"])
     return Manifest(kept[[*COLUMNS, *others]].reset_index(drop=True), labels, listing.root, facts), plan
 
 
-def _patient_warnings(rule: dict, images: int) -> list[str]:
-    alone = rule["images_without_patient"]
+CROWD = 0.2
+"""Share of the images from which one patient id looks like a placeholder."""
+
+
+def _patient_warnings(rule: dict, patients: pd.Series) -> list[str]:
+    alone, images = rule["images_without_patient"], len(patients)
+    most = patients.value_counts()
+    crowd = []
+    if most.iloc[0] >= max(20, CROWD * images):
+        crowd = [
+            f"{most.iloc[0]} of {images} images have the patient id {most.index[0]!r}. If that is a placeholder, "
+            "leave it blank: as it is, all of them stay in one split."
+        ]
     if not alone:
-        return []
+        return crowd
     share = "No image has a known patient" if alone == images else f"{alone} of {images} images have no known patient"
     return [
         f"{share}; each of them counts as a patient of its own. "
-        "Give a `patient_id` column or --patient-pattern if you know more."
+        "Give a `patient_id` column or --patient-pattern if you know more.",
+        *crowd,
     ]

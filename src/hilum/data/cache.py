@@ -62,9 +62,32 @@ class CanvasView:
 
 
 def cache_key(sha256: Iterable[str], preprocessing: Preprocessing) -> str:
-    """Changes with the content of the images and with every option that changes a canvas."""
-    about = {"reader": READER, "canvas": preprocessing.canvas, "images": sorted(set(sha256))}
-    return hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()[:24]
+    """Changes with the content of the images (its first half) and with every option that changes a canvas."""
+    about = {"reader": READER, "canvas": preprocessing.canvas}
+    return f"{_digest(sorted(set(sha256)))}-{_digest(about)}"
+
+
+def _digest(value: object) -> str:
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:12]
+
+
+def remove_stale(folder: Path, sha256: Iterable[str]) -> None:
+    """Removes the caches of other images than these: the data have changed since, nothing will ask for them again."""
+    images = _digest(sorted(set(sha256)))
+    for place in folder.glob("*") if folder.is_dir() else ():
+        if place.is_dir() and not place.name.startswith((".", images)):
+            shutil.rmtree(place, ignore_errors=True)
+
+
+def reserve(path: Path) -> None:
+    """Sees that the disk has room for a whole sparse file, now: a memory map that meets a full disk kills the process.
+
+    Raises:
+        OSError: no room.
+    """
+    if hasattr(os, "posix_fallocate"):
+        with path.open("r+b") as file:
+            os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
 
 
 class CanvasWriter:
@@ -84,6 +107,16 @@ class CanvasWriter:
         self.canvases = np.lib.format.open_memmap(
             self.partial / "canvases.npy", mode="w+", dtype=np.uint8, shape=(count, side, side)
         )
+        try:
+            reserve(self.partial / "canvases.npy")
+        except OSError as error:
+            shutil.rmtree(self.partial, ignore_errors=True)
+            raise DataError(
+                str(folder),
+                expected=f"{count * side * side / 1e6:,.0f} MB of free space for the decoded images",
+                found=str(error.strerror or error),
+                way_out="Make room, or let the study lie on another disk with --out.",
+            ) from None
 
     def __enter__(self) -> CanvasWriter:
         return self

@@ -82,7 +82,7 @@ def patient_keys(rows: pd.DataFrame, pattern: str | None = None) -> tuple[pd.Ser
     if pattern is not None:
         rule, keys = _by_pattern(pattern, paths)
     elif given.notna().any():
-        rule, keys = PatientRule("given", "", "the patient id that the manifest or the file header gives"), list(given)
+        rule, keys = _given_and_inferred(list(given), paths)
     else:
         rule, keys = _inferred(paths)
     own = [key is None or key is pd.NA or key != key for key in keys]
@@ -97,6 +97,25 @@ def _given(rows: pd.DataFrame) -> pd.Series:
     text = rows["patient_id"].astype("string").str.strip().str.replace(r"^(\d+)\.0$", r"\1", regex=True)
     blank = text.isna() | text.str.casefold().isin(BLANK)
     return text.astype(object).where(~blank, None)
+
+
+def _given_and_inferred(given: list[str | None], paths: Sequence[str]) -> tuple[PatientRule, list[str | None]]:
+    """The ids that are given; where some are missing, the file names say more if a rule fits all images.
+
+    A name whose number belongs to just one given id elsewhere is that patient.
+    """
+    sentence = "the patient id that the manifest or the file header gives"
+    missing = sum(key is None for key in given)
+    rule, names = _inferred(paths) if missing else (None, given)
+    if rule is None or rule.name == "none":
+        return PatientRule("given", "", sentence), given
+    ids: dict[str | None, set[str]] = {}
+    for name, key in zip(names, given, strict=True):
+        if key is not None:
+            ids.setdefault(name, set()).add(key)
+    only = {name: next(iter(keys)) for name, keys in ids.items() if len(keys) == 1}
+    keys = [key if key is not None else only.get(name, name) for key, name in zip(given, names, strict=True)]
+    return PatientRule("given", rule.pattern, f"{sentence}, and for {missing} images without one {rule.sentence}"), keys
 
 
 def _by_pattern(pattern: str, paths: Sequence[str]) -> tuple[PatientRule, list[str | None]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import posixpath
+import unicodedata
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -37,6 +38,7 @@ class Listing:
         unlabelled: files that the label rule says nothing of.
         unwritable: files whose name is in no known encoding, written with escapes.
         warnings: sentences.
+        labels_from: what gave the labels: the label rule as it was typed, or the name of a manifest file.
     """
 
     table: pd.DataFrame
@@ -44,6 +46,7 @@ class Listing:
     unlabelled: tuple[str, ...] = ()
     unwritable: tuple[str, ...] = ()
     warnings: tuple[str, ...] = field(default=())
+    labels_from: str = "folders"
 
     def digest(self) -> str:
         """Changes when a file is added, removed, replaced or touched, or a label or split changes."""
@@ -79,7 +82,7 @@ def list_images(data: Path, labels: str = "folders") -> Listing:
     if inside is not None:
         listing = _list_manifest_inside(inside)
     else:
-        listing = _list_folder(data, rule) if data.is_dir() else _list_manifest(data)
+        listing = _list_folder(data, rule, labels) if data.is_dir() else _list_manifest(data, asked_for=labels)
     if listing.table.empty:
         found = f"{len(listing.unlabelled)} images without a label" if listing.unlabelled else "no image files"
         raise DataError(str(data), expected="labelled X-rays", found=found, way_out=LAYOUT)
@@ -95,12 +98,21 @@ def _manifest_inside(data: Path) -> Path | None:
 
 
 def _list_manifest_inside(path: Path) -> Listing:
-    listing = _list_manifest(path)
+    listing = _with_splits_of_folders(_list_manifest(path), path.parent)
     named = set(listing.table["image_path"]) | set(listing.unlabelled)
     others = sum(each.relative_to(path.parent).as_posix() not in named for each in find_images(path.parent))
     warning = f"Labels and patients were taken from {path.name} in the folder"
     warning += f"; {others} images that it does not name were left out." if others else "."
     return replace(listing, warnings=(*listing.warnings, warning))
+
+
+def _with_splits_of_folders(listing: Listing, data: Path) -> Listing:
+    """Where the manifest names no split but its images lie in train/ and test/, these folders are the splits."""
+    folders = _split_folders(data)
+    if not folders or listing.table["split"].notna().any():
+        return listing
+    splits = [folders.get(path.partition("/")[0]) for path in listing.table["image_path"]]
+    return replace(listing, table=listing.table.assign(split=pd.Series(splits, dtype=object)))
 
 
 def _nearby(data: Path) -> str:
@@ -112,12 +124,8 @@ def _nearby(data: Path) -> str:
     return f"Did you mean {data.parent / near[0]}?" if near else "Check the path."
 
 
-def _list_folder(data: Path, rule) -> Listing:
-    split_folders = {
-        entry.name: SPLIT_FOLDERS[entry.name.casefold()] for entry in data.iterdir() if _is_split_folder(entry)
-    }
-    if "train" not in split_folders.values():
-        split_folders = {}
+def _list_folder(data: Path, rule, labels: str) -> Listing:
+    split_folders = _split_folders(data)
     ours, rows, passed_over = _our_folders(data), [], dict[str, int]()
     unlabelled, unwritable = list[str](), list[str]()
     for path in find_images(data):
@@ -141,7 +149,13 @@ def _list_folder(data: Path, rule) -> Listing:
         + ("hilum wrote that folder." if top in ours else "it is no split.")
         for top, count in passed_over.items()
     ]
-    return Listing(table, data.resolve(), tuple(unlabelled), tuple(unwritable), tuple(warnings))
+    return Listing(table, data.resolve(), tuple(unlabelled), tuple(unwritable), tuple(warnings), labels)
+
+
+def _split_folders(data: Path) -> dict[str, str]:
+    """Folder name -> split, empty where there is no train/ folder among them."""
+    found = {entry.name: SPLIT_FOLDERS[entry.name.casefold()] for entry in data.iterdir() if _is_split_folder(entry)}
+    return found if "train" in found.values() else {}
 
 
 def _our_folders(data: Path) -> set[str]:
@@ -169,7 +183,7 @@ def _is_split_folder(entry: Path) -> bool:
     return entry.name.casefold() in SPLIT_FOLDERS and entry.is_dir()
 
 
-def _list_manifest(path: Path) -> Listing:
+def _list_manifest(path: Path, asked_for: str = "folders") -> Listing:
     table = _read_rows(path)
     missing = [name for name in ("image_path", "label") if name not in table]
     if missing:
@@ -181,7 +195,11 @@ def _list_manifest(path: Path) -> Listing:
             found = "a column of 0 and 1 for each of several findings"
         raise DataError(str(path), expected=f"a column {wanted}", found=found, way_out=way_out)
     _refuse_multi_label(path, table)
-    return _tidy_rows(path, table)
+    listing = _tidy_rows(path, table)
+    if asked_for == "folders":
+        return listing
+    warning = f"--labels {asked_for} was not used: {path.name} brings its own labels."
+    return replace(listing, warnings=(*listing.warnings, warning))
 
 
 _ONE_LABEL = "hilum handles one label an image for now: keep one class a row, or leave the other rows out."
@@ -247,7 +265,7 @@ def _tidy_rows(path: Path, table: pd.DataFrame) -> Listing:
     unlabelled = tuple(table.loc[~labelled, "image_path"].dropna())
     columns = ["image_path", "label", "split", "source", "view", "patient_id"]
     table, warnings = _without_repeats(table.loc[labelled, columns].reset_index(drop=True))
-    return Listing(table, path.parent.resolve(), unlabelled, warnings=warnings)
+    return Listing(table, path.parent.resolve(), unlabelled, warnings=warnings, labels_from=path.name)
 
 
 def _split_name(path: Path, split: str | None) -> str | None:
@@ -280,6 +298,11 @@ def _one_spelling(listing: Listing) -> Listing:
     table = listing.table
     spelling: dict[str, str] = {}
     for name in table["label"].value_counts().index:
-        spelling.setdefault(name.strip().casefold(), name.strip())
-    table = table.assign(label=[spelling[name.strip().casefold()] for name in table["label"]])
+        spelling.setdefault(_folded(name), unicodedata.normalize("NFC", name.strip()))
+    table = table.assign(label=[spelling[_folded(name)] for name in table["label"]])
     return replace(listing, table=table)
+
+
+def _folded(label: str) -> str:
+    """The same text for labels that differ in case, spaces around, or the way an accent is encoded only."""
+    return unicodedata.normalize("NFC", label.strip()).casefold()

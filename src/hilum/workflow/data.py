@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from hilum.data.build import QUARANTINE, Dataset, build_dataset
-from hilum.data.cache import READER
+from hilum.data.cache import READER, remove_stale
 from hilum.data.manifest import Manifest, read_manifest
 from hilum.data.scan import FACTS
 from hilum.data.sources import list_images
@@ -70,13 +70,13 @@ def study_data(
         listing,
         cache_dir=study_dir / "cache",
         preprocessings=preprocessings,
-        labels_rule=options.labels,
         patient_pattern=options.patient_pattern,
         val_fraction=options.val_fraction,
         test_fraction=options.test_fraction,
         seed=options.seed,
         on_progress=on_progress,
     )
+    remove_stale(study_dir / "cache", dataset.manifest.table["sha256"])
     dataset.manifest.write(study_dir / "manifest.parquet")
     write_csv(study_dir / "quarantine.csv", dataset.quarantine[QUARANTINE])
     write_json(about, {"identity": identity, "data": str(data)})

@@ -163,7 +163,7 @@ def study_facts(study_dir: Path, manifest: Manifest, options: Options, outcome: 
         "schema": "hilum.study/1",
         "hilum": __version__,
         "name": study_dir.resolve().name,
-        "labels_rule": options.labels,
+        "labels_rule": manifest.facts["labels_rule"],
         "command": options.command,
         "seed": options.seed,
         "cores": os.cpu_count(),
