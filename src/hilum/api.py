@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import inspect
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from hilum.recipes.schema import Recipe
@@ -53,6 +54,7 @@ def study(
     Raises:
         HilumError: no usable data or a wrong option, in one line.
     """
+    command = _as_typed(study, locals())
     options = Options(
         labels=labels,
         recipes=recipes,
@@ -66,9 +68,25 @@ def study(
         val_fraction=val_fraction,
         test_fraction=test_fraction,
         replicates=replicates,
-        command=f"hilum.study({str(data)!r}, labels={labels!r}, seed={seed})" if data else f"hilum.study(seed={seed})",
+        command=command,
     )
     return run_study(None if data is None else Path(data), options, voice)
+
+
+def _as_typed(function: Callable[..., object], arguments: Mapping[str, object]) -> str:
+    """The call that repeats this one: arguments that are not what they are anyway."""
+    parameters = inspect.signature(function).parameters.values()
+    given = [each for each in parameters if each.name != "voice" and arguments[each.name] != each.default]
+    shown = [f"{each.name}={_plainly(arguments[each.name])}" for each in given]
+    return f"hilum.{function.__name__}({', '.join(shown)})"
+
+
+def _plainly(value: object) -> str:
+    if isinstance(value, (list, tuple)):
+        return f"[{', '.join(map(_plainly, value))}]"
+    if isinstance(value, Recipe):
+        return repr(value.name)
+    return repr(str(value)) if isinstance(value, Path) else repr(value)
 
 
 def load(path: str | Path, *, device: str = "auto") -> Predictor:
