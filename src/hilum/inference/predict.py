@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Protocol
 
@@ -15,12 +15,7 @@ from hilum.errors import RecipeError
 from hilum.models.classifier import Classifier
 from hilum.transforms.normalise import normalise
 from hilum.transforms.preprocessing import Preprocessing
-
-VIEWS: dict[str, Callable[[Tensor], Tensor]] = {
-    "plain": lambda canvases: canvases,
-    "flip": lambda canvases: canvases.flip(-1),
-}
-"""Name -> what test-time augmentation does to a batch of canvases, uint8 `[B, S, S]`."""
+from hilum.transforms.tta import BUILT_IN, View, look, make_views
 
 PRECISIONS = ("32", "bf16")
 
@@ -38,7 +33,8 @@ def predict_logits(
     canvases: Canvases,
     preprocessing: Preprocessing,
     *,
-    views: Sequence[str] = ("plain",),
+    views: Sequence[str | Mapping[str, Any] | View] = ("plain",),
+    view_seed: int = 0,
     batch_size: int = 64,
     device: torch.device | str | None = None,
     precision: str = "32",
@@ -52,7 +48,8 @@ def predict_logits(
     Args:
         canvases: N images, uint8 `[S, S]` each, S being the side that `preprocessing` names.
         preprocessing: of the model; its normalisation and channels are applied here.
-        views: names from `VIEWS`.
+        views: `plain`, `flip`, or whatever `hilum.transforms.make_views` takes.
+        view_seed: of the random changes of views; an image's own depend on it and on the picture alone.
         device: where to compute; the model is moved there. None = where it is.
         precision: `32`, or `bf16` for bfloat16 arithmetic inside the network.
         on_batch: called after each batch with the number of its images.
@@ -63,19 +60,54 @@ def predict_logits(
     Raises:
         RecipeError: an unknown view or precision, or canvases and preprocessing that do not fit the model.
     """
-    unknown = [view for view in views if view not in VIEWS]
-    if unknown or not views:
-        found = unknown[0] if unknown else "none"
-        raise RecipeError("tta", expected=f"views among {', '.join(VIEWS)}", found=found)
+    looks = make_views(views)
 
-    def mean_logits(batch: Tensor) -> Tensor:
-        if len(views) == 1:
-            return model(_input(VIEWS[views[0]](batch), preprocessing))
-        scores = [model(_input(VIEWS[view](batch), preprocessing)).float().log_softmax(1) for view in views]
-        return torch.stack(scores).logsumexp(0) - math.log(len(scores))
+    def mean_logits(pictures: list[Tensor]) -> Tensor:
+        if len(pictures) == 1:
+            return model(_input(pictures[0], preprocessing))
+        return average_views(torch.stack(_scores(model, pictures, preprocessing)))
 
-    rows = _batches(model, canvases, preprocessing, mean_logits, batch_size, device, precision, on_batch)
+    rows = _batches(
+        model, canvases, preprocessing, mean_logits, batch_size, device, precision, on_batch, looks, view_seed
+    )
     return np.concatenate([np.empty((0, model.num_classes), np.float32), *rows])
+
+
+def predict_views(
+    model: Classifier,
+    canvases: Canvases,
+    preprocessing: Preprocessing,
+    *,
+    views: Sequence[str | Mapping[str, Any] | View],
+    view_seed: int = 0,
+    batch_size: int = 64,
+    device: torch.device | str | None = None,
+    on_batch: Callable[[int], None] | None = None,
+) -> np.ndarray:
+    """What each view by itself says of each image: logarithms of probabilities, float32 `[V, N, K]`.
+
+    Args: as `predict_logits`.
+
+    Raises:
+        RecipeError: as `predict_logits`.
+    """
+    looks = make_views(views)
+
+    def scores(pictures: list[Tensor]) -> Tensor:
+        return torch.stack(_scores(model, pictures, preprocessing), dim=1)
+
+    rows = _batches(model, canvases, preprocessing, scores, batch_size, device, "32", on_batch, looks, view_seed)
+    empty = np.empty((0, len(looks), model.num_classes), np.float32)
+    return np.concatenate([empty, *rows]).swapaxes(0, 1)
+
+
+def average_views(scores: Tensor) -> Tensor:
+    """The logarithm of the views' mean probabilities: log-probabilities `[V, N, K]` -> `[N, K]`."""
+    return scores.logsumexp(0) - math.log(len(scores))
+
+
+def _scores(model: Classifier, pictures: list[Tensor], preprocessing: Preprocessing) -> list[Tensor]:
+    return [model(_input(each, preprocessing)).float().log_softmax(1) for each in pictures]
 
 
 def embed_images(
@@ -99,8 +131,8 @@ def embed_images(
         RecipeError: as `predict_logits`.
     """
 
-    def embed(batch: Tensor) -> Tensor:
-        return model.embed(_input(batch, preprocessing))
+    def embed(pictures: list[Tensor]) -> Tensor:
+        return model.embed(_input(pictures[0], preprocessing))
 
     rows = _batches(model, canvases, preprocessing, embed, batch_size, device, precision, on_batch)
     return np.concatenate([np.empty((0, model.embedding_dim), np.float32), *rows])
@@ -110,20 +142,23 @@ def _batches(
     model: Classifier,
     canvases: Canvases,
     preprocessing: Preprocessing,
-    compute: Callable[[Tensor], Tensor],
+    compute: Callable[[list[Tensor]], Tensor],
     batch_size: int,
     device: torch.device | str | None,
     precision: str,
     on_batch: Callable[[int], None] | None,
+    views: Sequence[View] = (BUILT_IN["plain"],),
+    view_seed: int = 0,
 ) -> Iterator[np.ndarray]:
     _check_fit(model, preprocessing, precision)
     place = torch.device(device) if device is not None else model.device
     model.to(place).to(memory_format=torch.channels_last)
     with _evaluating(model):
         for start in range(0, len(canvases), batch_size):
-            batch = torch.from_numpy(_stacked(canvases[start : start + batch_size], preprocessing)).to(place)
+            batch = _stacked(canvases[start : start + batch_size], preprocessing)
+            pictures = [torch.from_numpy(look(batch, view, seed=view_seed)).to(place) for view in views]
             with torch.inference_mode(), torch.autocast(place.type, torch.bfloat16, precision == "bf16"):
-                result = compute(batch)
+                result = compute(pictures)
             yield result.float().cpu().numpy()
             if on_batch is not None:
                 on_batch(len(batch))

@@ -101,8 +101,18 @@ def _build(kind: Any, value: Any, where: str) -> Any:
             raise ValueError(f"{where}: expected one of {', '.join(map(str, arguments))}, found {value!r}")
         return value
     if origin in (Union, types.UnionType):
-        return value
+        return _build_one_of(arguments, value, where)
     return _scalar(kind, value, where)
+
+
+def _build_one_of(kinds: tuple[Any, ...], value: Any, where: str) -> Any:
+    """A value of `X | None` or `str | X`: the object where an object is given."""
+    if value is None or isinstance(value, str):
+        wanted = type(None) if value is None else str
+        if wanted in kinds:
+            return value
+    objects = [kind for kind in kinds if dataclasses.is_dataclass(kind)]
+    return _build(objects[0], value, where)
 
 
 def _scalar(kind: type, value: Any, where: str) -> Any:

@@ -15,12 +15,14 @@ class Model:
         weights: `imagenet` (hub or local folder; an error when they cannot be found) or `none`.
         dropout: share of the embedding dropped before the head, in [0, 1).
         hidden: widths of fully connected ReLU layers between the embedding and the classes.
+        output: `softmax`, one output a class; `sigmoid`, a single one, for two classes only.
     """
 
     name: str = "cnn-small"
     weights: Literal["imagenet", "none"] = "none"
     dropout: float = 0.0
     hidden: tuple[int, ...] = ()
+    output: Literal["softmax", "sigmoid"] = "softmax"
 
 
 @dataclass(frozen=True)
@@ -31,14 +33,15 @@ class Preprocessing:
         image_size: side of the square that the network sees, pixels.
         fit: `pad` keeps the aspect ratio with black borders, `stretch` does not keep it, `crop` keeps the centre.
         equalise: histogram equalisation after the resize.
-        normalisation: `imagenet` (mean and std), `half` (mean 0.5, std 0.5), `minus-one-one`, `zero-one`.
+        normalisation: `auto` (what the pre-trained weights were trained with; `imagenet` without weights), `imagenet`
+            (mean and std), `half` (mean 0.5, std 0.5), `minus-one-one`, `zero-one`.
         channels: 3 repeats the grey image, 1 does not.
     """
 
     image_size: int = 224
     fit: Literal["pad", "stretch", "crop"] = "pad"
     equalise: bool = False
-    normalisation: Literal["imagenet", "half", "minus-one-one", "zero-one"] = "imagenet"
+    normalisation: Literal["auto", "imagenet", "half", "minus-one-one", "zero-one"] = "imagenet"
     channels: Literal[1, 3] = 3
 
 
@@ -81,14 +84,18 @@ class Phase:
 
     Args:
         max_epochs: how many at most.
-        train: `all`, `head` (backbone frozen, run once for each view), or `last:N` (head and the last N stages).
+        train: `all`, `head` (backbone frozen), `last:N` (head and the last N stages), or names of stages and of modules
+            of the backbone with commas between them (`layer4.2,head`).
         lr: learning rate of the head, and of the backbone times `backbone_lr_scale`.
         optimiser: `adam`, `adamw` or `sgd` (momentum 0.9).
         schedule: `constant`, `cosine` (to 0), `step` (a tenth at each third), `plateau` (a tenth after 3 epochs
-            without gain).
+            without gain), `exponential` (times `decay` after every epoch).
         warmup_epochs: linear rise from 0; may be a fraction.
         patience: epochs without a better validation loss before the phase ends; 0 = never.
-        views: with `head`: views of each training image whose features are computed once (1 = the plain one).
+        views: with `head`: views of each training image whose features are computed once (1 = the plain one);
+            0 keeps no features: every epoch runs the frozen backbone on pictures that are augmented anew.
+        decay: what an `exponential` schedule multiplies the learning rate by after every epoch, in (0, 1].
+        batch_size: images a step; 0 = the recipe's, or with features of a frozen backbone sixteen steps an epoch.
     """
 
     max_epochs: int = 10
@@ -97,10 +104,92 @@ class Phase:
     backbone_lr_scale: float = 1.0
     weight_decay: float = 0.0
     optimiser: Literal["adam", "adamw", "sgd"] = "adam"
-    schedule: Literal["constant", "cosine", "step", "plateau"] = "constant"
+    schedule: Literal["constant", "cosine", "step", "plateau", "exponential"] = "constant"
     warmup_epochs: float = 0.0
     patience: int = 0
     views: int = 1
+    decay: float = 0.9
+    batch_size: int = 0
+
+
+@dataclass(frozen=True)
+class View:
+    """One look at an image when predicting, for test-time augmentation.
+
+    Args:
+        name: a few letters, unique in its policy.
+        steps: changes made one after the other, each drawn as an `Augmentation` is in training, but from the seed
+            and the picture alone: the same picture is always seen the same way.
+    """
+
+    name: str
+    steps: tuple[Augmentation, ...] = ()
+
+
+@dataclass(frozen=True)
+class Policy:
+    """Views whose probabilities are averaged.
+
+    Args:
+        name: a few letters.
+        views: `plain`, `flip`, or a View.
+    """
+
+    name: str
+    views: tuple[str | View, ...] = ("plain",)
+
+
+@dataclass(frozen=True)
+class Neighbors:
+    """Classification by the nearest training images in the network's embedding.
+
+    Args:
+        k: how many neighbours vote; 0 chooses on validation.
+        metric: of the distance between embeddings.
+        weights: `uniform`, or `distance` (the nearer counts more).
+        layer: `embedding` is what enters the head, `hidden` the last fully connected layer before the classes.
+    """
+
+    k: int = 0
+    metric: Literal["euclidean", "cosine"] = "euclidean"
+    weights: Literal["uniform", "distance"] = "uniform"
+    layer: Literal["embedding", "hidden"] = "embedding"
+
+
+@dataclass(frozen=True)
+class Anomaly:
+    """Anomalies found by an autoencoder that is trained on the normal images only.
+
+    Args:
+        normal: name of the normal class; empty = the one that is called normal.
+        score: `error` (mean squared error of the reconstruction), `density` (of the code under a kernel density
+            estimate), or `error-or-density` (either of both beyond its threshold).
+        quantile: of the normal validation images: the thresholds; they never see an abnormal image.
+        bandwidth: of the kernel density estimate, in standard deviations; 0 = Scott's rule.
+    """
+
+    normal: str = ""
+    score: Literal["error", "density", "error-or-density"] = "error"
+    quantile: float = 0.95
+    bandwidth: float = 0.0
+
+
+@dataclass(frozen=True)
+class Range:
+    """Values of one field that `hilum tune` may try.
+
+    Args:
+        field: dotted path such as `phases.0.lr`.
+        low, high: ends of a range of numbers, both included.
+        log: draw evenly in the logarithm.
+        choices: instead of a range: values as they would be typed.
+    """
+
+    field: str
+    low: float = 0.0
+    high: float = 0.0
+    log: bool = False
+    choices: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -114,11 +203,17 @@ class Recipe:
         balance: `as-is`, `undersampled`, `oversampled`, `class-weights`; acts in the training loader only.
         label_smoothing: share of the target spread over all classes.
         ema: decay a step of an exponential moving average of the weights that is evaluated and saved; 0 = none.
-        tta: views averaged when predicting: `plain`, `flip`.
+        tta: views averaged when predicting: `plain`, `flip`, or any View.
         batch_size: images a step.
         precision: `auto` (bfloat16 where it is measured to pay), `32`, `bf16`.
         overfit_check: first see whether the network can memorise 16 images.
         time_share: part of a study's time budget, in relation to the other recipes'.
+        tta_candidates: policies of which the one with the lowest log loss on validation is used instead of `tta`.
+        val_fraction: share of the training images that validates when this recipe is trained by itself and nobody
+            says otherwise; 0 = the command's default.
+        neighbors: settings of a k-NN on the trained network's embedding; None = no k-NN.
+        anomaly: settings of an anomaly detector; None = a classifier.
+        search: what `hilum tune` varies when nobody says what.
     """
 
     name: str
@@ -131,8 +226,13 @@ class Recipe:
     balance: Literal["as-is", "undersampled", "oversampled", "class-weights"] = "as-is"
     label_smoothing: float = 0.0
     ema: float = 0.0
-    tta: tuple[str, ...] = ("plain",)
+    tta: tuple[str | View, ...] = ("plain",)
     batch_size: int = 32
     precision: Literal["auto", "32", "bf16"] = "auto"
     overfit_check: bool = True
     time_share: float = 1.0
+    tta_candidates: tuple[Policy, ...] = ()
+    val_fraction: float = 0.0
+    neighbors: Neighbors | None = None
+    anomaly: Anomaly | None = None
+    search: tuple[Range, ...] = ()

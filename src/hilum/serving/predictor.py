@@ -101,8 +101,11 @@ class Predictor:
             read = source if isinstance(source, Image) else read_image(source, shorter_side=side)
             picture, warnings = read, read.warnings
         canvas = to_canvas(picture, self.preprocessing)
-        views = tuple(self.header.extras.get("tta", ("plain",)))
-        logits = predict_logits(self.model, canvas[None], self.preprocessing, views=views, device=self.device)[0]
+        extras = self.header.extras
+        views, seed = extras.get("tta", ("plain",)), extras.get("tta_seed", 0)
+        logits = predict_logits(
+            self.model, canvas[None], self.preprocessing, views=views, view_seed=seed, device=self.device
+        )[0]
         exps = np.exp(logits.astype(np.float64) - logits.max())
         probs = dict(zip(self.labels, (exps / exps.sum()).tolist(), strict=True))
         return Prediction(name, max(probs, key=probs.__getitem__), probs, warnings)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -72,6 +72,7 @@ def fit(
     time_budget: float | None = None,
     loggers: Sequence[Any] = (),
     on_step: OnStep | None = None,
+    allow: Collection[str] = (),
 ) -> FitResult:
     """Trains a network in phases and leaves it with the weights of the best epoch of the last one.
 
@@ -84,6 +85,7 @@ def fit(
         run_dir: gets `history.csv`, and `checkpoints/` while training.
         time_budget: seconds; schedules are shortened so that they still run to their end.
         loggers: Lightning loggers.
+        allow: guards of `hilum.models.stages.set_trained_stages` that are lifted on purpose.
 
     Raises:
         CannotLearn: the network cannot memorise 16 images.
@@ -92,7 +94,7 @@ def fit(
     """
     tune_cpu()
     stop = StopRequest()
-    fitter = _Fitter(model, train, val, preprocessing, settings, run_dir, device, stop, list(loggers), on_step)
+    fitter = _Fitter(model, train, val, preprocessing, settings, run_dir, device, stop, list(loggers), on_step, allow)
     started = time.monotonic()
     with graceful_interrupt(stop):
         fitter.run(list(phases), math.inf if time_budget is None else started + time_budget)
@@ -112,6 +114,7 @@ class _Fitter:
     stop: StopRequest
     loggers: list[Any]
     on_step: OnStep | None
+    allow: Collection[str] = ()
     result: FitResult = field(default_factory=FitResult)
 
     def run(self, phases: list[Phase], deadline: float) -> None:
@@ -120,7 +123,7 @@ class _Fitter:
         done = self._resume()
         for number in range(done, len(phases)):
             phase = phases[number]
-            share = _time_share(phases[number:], deadline)
+            share = _time_share(phases[number:], self.settings, deadline)
             self.stop.deadline = min(deadline, time.monotonic() + share)
             with suppress(Interrupted):  # while features were made: what the phases before left stands
                 self._run_phase(number, phase)
@@ -147,7 +150,7 @@ class _Fitter:
         return self.run_dir / "checkpoints" / f"phase-{number}-whole.pt"
 
     def _run_phase(self, number: int, phase: Phase) -> None:
-        set_trained_stages(self.model, select_stages(self.model, phase.train))
+        set_trained_stages(self.model, select_stages(self.model, phase.train), allow=self.allow)
         work = self._make_ready(phase)
         if work.on_features:  # what took time is done: not to train the head now would waste it
             self.stop.deadline = max(self.stop.deadline, time.monotonic() + HEAD_SECONDS)
@@ -182,17 +185,16 @@ class _Fitter:
             self.model, lr=phase.lr, backbone_lr_scale=phase.backbone_lr_scale, weight_decay=phase.weight_decay
         )
         settings = self.settings
-        if phase.train != "head":
+        if not _on_features(phase, settings):
             images = ExampleDataset(self.train, settings.augmentation, settings.seed)
-            batch = settings.batch_size
+            batch = phase.batch_size or settings.batch_size
             return Work(self.model, self._normalise, images, self.train, self.val, groups, batch, settings)
         views = 1 if settings.augmentation.is_off else phase.views
         train, val = self._features(self.train, views), self._features(self.val, 1)
         features = FeatureDataset(train, self.train.targets, settings.seed)
         plain = head_examples(train, self.train), head_examples(val, self.val)
-        return Work(
-            HeadOnly(self.model), _as_it_is, features, *plain, groups, head_batch(len(self.train.targets)), settings
-        )
+        batch = phase.batch_size or head_batch(len(self.train.targets))
+        return Work(HeadOnly(self.model), _as_it_is, features, *plain, groups, batch, settings)
 
     def _normalise(self, inputs: torch.Tensor) -> torch.Tensor:
         return normalise(inputs, normalisation=self.preprocessing.normalisation, channels=self.preprocessing.channels)
@@ -242,6 +244,11 @@ class _Fitter:
             save_beside(self._state_file, lambda path: path.write_text(json.dumps(state)))
 
 
+def _on_features(phase: Phase, settings: Settings) -> bool:
+    """Whether a phase trains a head on features that the frozen backbone gives once."""
+    return phase.train == "head" and (phase.views > 0 or settings.augmentation.is_off)
+
+
 def head_batch(images: int) -> int:
     """Images a step when only a head is trained on features: sixteen steps an epoch, of 16 to 256 images.
 
@@ -254,9 +261,9 @@ def _as_it_is(inputs: torch.Tensor) -> torch.Tensor:
     return inputs
 
 
-def _time_share(phases: list[Phase], deadline: float) -> float:
+def _time_share(phases: list[Phase], settings: Settings, deadline: float) -> float:
     """Seconds for the first of these phases; a head on features is quick and takes what it needs."""
     left = max(deadline - time.monotonic(), 0.0)
-    if math.isinf(left) or phases[0].train == "head":
+    if math.isinf(left) or _on_features(phases[0], settings):
         return left
     return left * phases[0].max_epochs / sum(phase.max_epochs for phase in phases)

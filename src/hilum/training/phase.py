@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from hilum.errors import RecipeError
 
 OPTIMISERS = ("adam", "adamw", "sgd")
-SCHEDULES = ("constant", "cosine", "step", "plateau")
+SCHEDULES = ("constant", "cosine", "step", "plateau", "exponential")
 PLATEAU_EPOCHS = 3
 
 
@@ -19,15 +19,18 @@ class Phase:
 
     Args:
         max_epochs: how many at most, at least 1.
-        train: `all`, `head`, or `last:N`.
+        train: `all`, `head`, `last:N`, or names of stages and modules.
         lr: learning rate of the head, and of the backbone times `backbone_lr_scale`.
         weight_decay: not applied to norms and biases.
         optimiser: `adam`, `adamw`, or `sgd` with momentum 0.9.
         schedule: `constant`, `cosine` (to 0), `step` (a tenth at each third), `plateau` (a tenth after 3 epochs
-            without a better validation loss).
+            without a better validation loss), `exponential` (times `decay` after every epoch).
         warmup_epochs: linear rise from 0.
         patience: epochs without a better validation loss before the phase ends; 0 = never.
-        views: with `train="head"`: views of each training image whose features are computed once.
+        views: with `train="head"`: views of each training image whose features are computed once; 0 keeps no
+            features and runs the frozen backbone on pictures that are augmented anew in every epoch.
+        decay: of the `exponential` schedule, in (0, 1].
+        batch_size: images a step; 0 = that of the settings, or with features sixteen steps an epoch.
 
     Raises:
         RecipeError: a name that does not exist or a number that makes no sense.
@@ -43,15 +46,20 @@ class Phase:
     warmup_epochs: float = 0.0
     patience: int = 0
     views: int = 1
+    decay: float = 0.9
+    batch_size: int = 0
 
     def __post_init__(self) -> None:
         for name, allowed in (("optimiser", OPTIMISERS), ("schedule", SCHEDULES)):
             if getattr(self, name) not in allowed:
                 raise RecipeError(f"phase.{name}", expected=f"one of {', '.join(allowed)}", found=getattr(self, name))
-        least = {"max_epochs": 1, "views": 1, "lr": 1e-12, "patience": 0, "warmup_epochs": 0, "weight_decay": 0}
+        least = {"max_epochs": 1, "views": 0, "lr": 1e-12, "patience": 0, "warmup_epochs": 0, "weight_decay": 0}
+        least |= {"batch_size": 0, "decay": 1e-6}
         for name, smallest in least.items():
             if not getattr(self, name) >= smallest:
                 raise RecipeError(f"phase.{name}", expected=f"at least {smallest:g}", found=str(getattr(self, name)))
+        if self.decay > 1:
+            raise RecipeError("phase.decay", expected="at most 1", found=f"{self.decay:g}")
 
 
 def lr_factor(phase: Phase, epoch: float, max_epochs: int, val_losses: Sequence[float] = ()) -> float:
@@ -72,6 +80,8 @@ def lr_factor(phase: Phase, epoch: float, max_epochs: int, val_losses: Sequence[
         return 0.5 * (1 + math.cos(math.pi * min(progress, 1)))
     if phase.schedule == "step":
         return 0.1 ** min(int(progress * 3), 2)
+    if phase.schedule == "exponential":
+        return phase.decay ** (math.ceil(epoch) - 1 if epoch else 0)
     if phase.schedule == "plateau":
         return 0.1 ** _plateaus(val_losses)
     return 1.0

@@ -5,5 +5,6 @@
 
 from hilum.transforms.augmentation import Augmentation, augment
 from hilum.transforms.preprocessing import Preprocessing, to_canvas
+from hilum.transforms.tta import View, look, make_views
 
-__all__ = ["Augmentation", "Preprocessing", "augment", "to_canvas"]
+__all__ = ["Augmentation", "Preprocessing", "View", "augment", "look", "make_views", "to_canvas"]

@@ -27,6 +27,7 @@ class Augmentation:
         noise: largest standard deviation of Gaussian noise, share of the full range.
         equalise: probability of histogram equalisation.
         erase: probability of one grey rectangle, 2 to 20 % of the area.
+        collimate: probability of a border such as a collimator leaves: 0 to 15 % of each side in one grey, drawn too.
 
     Raises:
         RecipeError: a negative number, or a probability above 1.
@@ -44,13 +45,15 @@ class Augmentation:
     noise: float = 0.0
     equalise: float = 0.0
     erase: float = 0.0
+    collimate: float = 0.0
 
     def __post_init__(self) -> None:
         for field in fields(self):
             value = getattr(self, field.name)
             most = (
                 1.0
-                if field.name in ("flip", "equalise", "erase", "shift", "brightness", "contrast", "noise")
+                if field.name
+                in ("flip", "equalise", "erase", "collimate", "shift", "brightness", "contrast", "noise")
                 else 360.0
             )
             most = 0.9 if field.name == "zoom" else most
@@ -84,12 +87,13 @@ def augment(canvases: np.ndarray, augmentation: Augmentation, seeds: Sequence[Se
 
 def _augment_one(canvas: np.ndarray, augmentation: Augmentation, generator: np.random.Generator) -> np.ndarray:
     # All draws are made, used or not, so that switching one change off leaves the others as they were.
-    draws, chances = generator.uniform(-1, 1, 9), generator.uniform(0, 1, 8)
+    draws, chances, edges = generator.uniform(-1, 1, 9), generator.uniform(0, 1, 8), generator.uniform(0, 1, 6)
     canvas = _warp(canvas, augmentation, draws[:5], flip=chances[0] < augmentation.flip)
     canvas = _tone(canvas, augmentation, draws[5:8], equalise=chances[1] < augmentation.equalise)
     canvas = _blur(canvas, augmentation.blur * chances[2])
     canvas = _add_noise(canvas, augmentation.noise * chances[3], generator)
-    return _erase(canvas, chances[5:8]) if chances[4] < augmentation.erase else canvas
+    canvas = _erase(canvas, chances[5:8]) if chances[4] < augmentation.erase else canvas
+    return _collimate(canvas, edges[1:]) if edges[0] < augmentation.collimate else canvas
 
 
 def _warp(canvas: np.ndarray, augmentation: Augmentation, draws: np.ndarray, *, flip: bool) -> np.ndarray:
@@ -162,3 +166,12 @@ def _erase(canvas: np.ndarray, chances: np.ndarray) -> np.ndarray:
     erased = canvas.copy()
     erased[row : row + side, column : column + side] = 128
     return erased
+
+
+def _collimate(canvas: np.ndarray, chances: np.ndarray) -> np.ndarray:
+    """Covers the four sides in black half of the time, else in some grey: films differ in it, and classes must not."""
+    side = len(canvas)
+    top, left, bottom, right = (0.15 * side * chances[:4]).astype(int)
+    covered = np.full_like(canvas, max(0, int(510 * chances[4] - 255)))
+    covered[top : side - bottom, left : side - right] = canvas[top : side - bottom, left : side - right]
+    return covered

@@ -5,8 +5,8 @@ from __future__ import annotations
 import shutil
 import time
 import traceback
-from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,13 +22,17 @@ from hilum.evaluation import Evaluation, evaluate, read_evaluations, write_evalu
 from hilum.models.weights import file_sha256, find_local_snapshot
 from hilum.recipes.convert import to_json
 from hilum.recipes.schema import Recipe
-from hilum.transforms import Augmentation, Preprocessing
+from hilum.transforms import Preprocessing
+from hilum.workflow.network import network_of, phases_of, preprocessing_of, settings_of
 from hilum.workflow.options import CPU_BUDGET, Options
+from hilum.workflow.policy import PolicyChoice, choose_policy, describe_gain
 from hilum.workflow.record import digest_of, now, read_json, versions, write_json
 
 if TYPE_CHECKING:
     from hilum.models import Classifier
-    from hilum.training.fit import FitResult, Settings
+    from hilum.training.fit import FitResult
+
+__all__ = ["RunOutcome", "add_evaluation", "predict_split", "preprocessing_of", "run_recipe"]
 
 
 @dataclass(frozen=True)
@@ -49,11 +53,6 @@ class RunOutcome:
     interrupted: bool = False
 
 
-def preprocessing_of(recipe: Recipe) -> Preprocessing:
-    """A recipe's preprocessing as the value that the code applies."""
-    return Preprocessing(**asdict(recipe.preprocessing))
-
-
 def run_recipe(
     recipe: Recipe,
     manifest: Manifest,
@@ -62,36 +61,44 @@ def run_recipe(
     *,
     time_budget: float | None,
     on_step: Callable[[int, int, str], None],
+    run: str | None = None,
+    say: Callable[[str], None] | None = None,
+    allow: Collection[str] = (),
 ) -> RunOutcome:
     """Trains, predicts validation, evaluates it; whatever goes wrong becomes an outcome, never an end of the study.
 
     A run that finished earlier with the same recipe, data, seed and weights is taken as it is.
+
+    Args:
+        run: the run's folder below `study_dir`; the recipe's name when None.
+        say: told before training which stages each phase trains, and afterwards what was noted.
+        allow: guards of `hilum.models.stages.set_trained_stages` that are lifted on purpose.
     """
-    run_dir = study_dir / recipe.name
-    identity = digest_of(to_json(recipe), manifest.fingerprint, options.seed, READER, _weights_digest(recipe, options))
-    finished = _finished(run_dir, identity, options)
+    run = run or recipe.name
+    run_dir = study_dir / run
+    weights = _weights_digest(recipe, options)
+    identity = digest_of(to_json(recipe), manifest.fingerprint, options.seed, READER, weights, *sorted(allow))
+    finished = _finished(run, run_dir, identity, options)
     if finished is not None:
         return finished
     _make_room(run_dir, identity)
     try:
-        environment = _train(recipe, manifest, run_dir, study_dir, options, time_budget, on_step)
+        environment = _train(recipe, manifest, run_dir, study_dir, options, time_budget, on_step, say, allow)
         if environment["interrupted"] and not environment["epochs_done"]:
-            return RunOutcome(
-                recipe.name, recipe.name, "skipped", "Interrupted before its first epoch had ended.", True
-            )
+            return RunOutcome(run, recipe.name, "skipped", "Interrupted before its first epoch had ended.", True)
         evaluation = add_evaluation(run_dir, "val", options)
     except OutOfTime as error:
-        return RunOutcome(recipe.name, recipe.name, "skipped", str(error))
+        return RunOutcome(run, recipe.name, "skipped", str(error))
     except HilumError as error:
-        return RunOutcome(recipe.name, recipe.name, "failed", str(error))
+        return RunOutcome(run, recipe.name, "failed", str(error))
     except Exception as error:  # a study of many recipes must not lose the others to one
         (run_dir / "error.txt").write_text(traceback.format_exc())
         sentence = f"An unexpected {type(error).__name__}: {' '.join(str(error).split())[:300]} (see error.txt)"
-        return RunOutcome(recipe.name, recipe.name, "failed", sentence)
+        return RunOutcome(run, recipe.name, "failed", sentence)
     write_json(run_dir / "environment.json", {**environment, "identity": identity})
     if not environment["interrupted"]:  # else the same command goes on from there
         shutil.rmtree(run_dir / "checkpoints", ignore_errors=True)
-    return _outcome(recipe.name, evaluation, environment)
+    return _outcome(run, evaluation, environment)
 
 
 def _weights_digest(recipe: Recipe, options: Options) -> str:
@@ -102,7 +109,7 @@ def _weights_digest(recipe: Recipe, options: Options) -> str:
     return snapshot.provenance()["sha256"] if snapshot else ""
 
 
-def _finished(run_dir: Path, identity: str, options: Options) -> RunOutcome | None:
+def _finished(run: str, run_dir: Path, identity: str, options: Options) -> RunOutcome | None:
     environment = read_json(run_dir / "environment.json")
     if not environment or environment.get("identity") != identity or environment.get("interrupted"):
         return None
@@ -111,7 +118,7 @@ def _finished(run_dir: Path, identity: str, options: Options) -> RunOutcome | No
     needed = ("model.safetensors", "predictions-val.parquet", "metrics.json", "history.csv")
     if not all((run_dir / name).exists() for name in needed):
         return None
-    return _outcome(run_dir.name, read_evaluations(run_dir / "metrics.json")["val"], environment)
+    return _outcome(run, read_evaluations(run_dir / "metrics.json")["val"], environment)
 
 
 def _more_time(before: float | None, options: Options) -> bool:
@@ -145,32 +152,82 @@ def _train(
     options: Options,
     time_budget: float | None,
     on_step: Callable[[int, int, str], None],
+    say: Callable[[str], None] | None,
+    allow: Collection[str],
 ) -> dict[str, Any]:
     """Trains, saves the model file, predicts validation with it; returns what `environment.json` is to hold."""
     from hilum.inference.device import choose_device
-    from hilum.models import save_model
     from hilum.training.fit import fit
     from hilum.training.loggers import make_loggers
-    from hilum.training.phase import Phase
+    from hilum.training.stage_plan import stages_of_phases
 
     started = time.monotonic()
-    model, preprocessing = _network(recipe, manifest, options)
+    model, preprocessing = network_of(recipe, manifest, options)
+    phases, settings, device = phases_of(recipe), settings_of(recipe, options), choose_device(options.device)
+    planned = stages_of_phases(model, phases)
+    for number, each in enumerate(planned, start=1):
+        _say(say, f"  phase {number} of {len(planned)} {each}")
     resolved = {**to_json(recipe), "preprocessing": preprocessing.to_json()}
     write_json(run_dir / "recipe.json", resolved)
     cache = open_cache(manifest, preprocessing, study_dir / "cache")
+    val = _examples(manifest, cache, "val")
     result = fit(
         model,
         _examples(manifest, cache, "train"),
-        _examples(manifest, cache, "val"),
+        val,
         preprocessing=preprocessing,
-        phases=[Phase(**asdict(phase)) for phase in recipe.phases],
-        settings=_settings(recipe, options),
+        phases=phases,
+        settings=settings,
         run_dir=run_dir,
-        device=choose_device(options.device),
+        device=device,
         time_budget=time_budget,
         loggers=make_loggers(options.loggers, run_dir),
         on_step=on_step,
+        allow=allow,
     )
+    rows = manifest.split("val")
+    choice = choose_policy(
+        recipe, model, preprocessing, val.inputs, rows, val.targets,
+        seed=options.seed, replicates=options.replicates, device=device,
+    )  # fmt: skip
+    notes = [*choice.warnings, *([describe_gain(choice, len(rows))] if choice.table else []), *_not_done(recipe)]
+    result.notes.extend(notes)
+    for note in result.notes:
+        _say(say, f"  {note}")
+    _save(recipe, model, preprocessing, resolved, manifest, run_dir, choice, options)
+    predict_split(run_dir, manifest, study_dir, "val", options)
+    seconds = time.monotonic() - started
+    return {
+        **_environment(recipe, model, result, options, seconds),
+        "phases": [{"train": each.train, "stages": each.stages} for each in planned],
+        "tta": list(choice.table),
+    }
+
+
+def _say(say: Callable[[str], None] | None, line: str) -> None:
+    if say is not None:
+        say(line)
+
+
+def _not_done(recipe: Recipe) -> list[str]:
+    """What a recipe names and training does not carry out."""
+    if recipe.neighbors is None:
+        return []
+    return ["The network is trained; the recipe's k-NN on its embedding is no part of training and was not made."]
+
+
+def _save(
+    recipe: Recipe,
+    model: Classifier,
+    preprocessing: Preprocessing,
+    resolved: dict[str, Any],
+    manifest: Manifest,
+    run_dir: Path,
+    choice: PolicyChoice,
+    options: Options,
+) -> None:
+    from hilum.models import save_model
+
     save_model(
         run_dir / "model.safetensors",
         model,
@@ -178,46 +235,7 @@ def _train(
         preprocessing=preprocessing.to_json(),
         recipe=resolved,
         fingerprint=manifest.fingerprint,
-        extras={"tta": list(recipe.tta)},
-    )
-    predict_split(run_dir, manifest, study_dir, "val", options)
-    return _environment(recipe, model, result, options, time.monotonic() - started)
-
-
-def _network(recipe: Recipe, manifest: Manifest, options: Options) -> tuple[Classifier, Preprocessing]:
-    """The recipe's network, and the preprocessing that it and its weights want."""
-    from hilum.models import create_model
-
-    preprocessing = preprocessing_of(recipe)
-    model = create_model(
-        recipe.model.name,
-        num_classes=len(manifest.labels),
-        in_channels=preprocessing.channels,
-        image_size=preprocessing.image_size,
-        weights=recipe.model.weights,
-        weights_dir=options.weights_dir,
-        dropout=recipe.model.dropout,
-        hidden=recipe.model.hidden,
-        seed=options.seed,
-    )
-    if model.weights and model.weights["normalisation"]:
-        # A pre-trained network wants the numbers that it was trained with, whatever the recipe's default says.
-        preprocessing = replace(preprocessing, normalisation=model.weights["normalisation"])
-    return model, preprocessing
-
-
-def _settings(recipe: Recipe, options: Options) -> Settings:
-    from hilum.training.work import Settings
-
-    return Settings(
-        augmentation=Augmentation(**asdict(recipe.augmentation)),
-        balance=recipe.balance,
-        label_smoothing=recipe.label_smoothing,
-        ema=recipe.ema,
-        batch_size=recipe.batch_size,
-        precision=recipe.precision,
-        overfit_check=recipe.overfit_check,
-        seed=options.seed,
+        extras={"tta": [view.to_json() for view in choice.views], "tta_seed": options.seed},
     )
 
 
@@ -270,13 +288,15 @@ def predict_split(run_dir: Path, manifest: Manifest, study_dir: Path, split: str
     preprocessing = Preprocessing(**header.preprocessing)
     rows = manifest.split(split)
     canvases = open_cache(manifest, preprocessing, study_dir / "cache").of(rows)
-    views = tuple(header.extras["tta"])
-    logits = predict_logits(model, canvases, preprocessing, views=views, device=choose_device(options.device))
+    views, device = header.extras["tta"], choose_device(options.device)
+    view_seed = header.extras.get("tta_seed", 0)
+    logits = predict_logits(model, canvases, preprocessing, views=views, view_seed=view_seed, device=device)
     about = {
         "model": f"{run_dir.name}/model.safetensors",
         "model_sha256": file_sha256(run_dir / "model.safetensors"),
         "manifest": manifest.fingerprint,
         "tta": list(views),
+        "tta_seed": view_seed,
         "made": now(),
     }
     path = run_dir / f"predictions-{split}.parquet"
