@@ -9,7 +9,7 @@ from hilum.transforms import Augmentation, augment
 from hilum.transforms.augmentation import affine_matrix
 
 BATCH = np.random.default_rng(0).integers(0, 256, (4, 64, 64), dtype=np.uint8)
-ALL = Augmentation(10, 0.1, 0.1, 5, 0.5, 0.1, 0.2, 0.2, 1.0, 0.05, 0.3, 0.3)
+ALL = Augmentation(10, 0.1, 0.1, 5, 0.5, 0.1, 0.2, 0.2, 1.0, 0.05, 0.3, 0.3, 0.3)
 STILL = {"rotation": 0.0, "shift": (0.0, 0.0), "scale": 1.0, "shear": 0.0, "flip": False}
 
 
@@ -94,3 +94,23 @@ def test_tones_blur_noise_equalise_and_erase_do_what_they_are_called():
 def test_impossible_numbers(field, value):
     with pytest.raises(RecipeError, match=field):
         Augmentation(**{field: value})
+
+
+def test_a_collimator_covers_the_edges_and_leaves_the_inside():
+    many = np.random.default_rng(1).integers(1, 255, (40, 64, 64), dtype=np.uint8)
+    covered = augment(many, Augmentation(collimate=1.0), seeds(*range(40)))
+    changed = covered != many
+    widest = int(0.15 * 64)
+    assert not changed[:, widest:-widest, widest:-widest].any()
+    edges = changed[:, : widest + 1, 32].sum(axis=1)  # rows that are covered from the top
+    assert edges.min() < 2 and edges.max() > 6
+    greys = [set(np.unique(after[before != after])) for before, after in zip(many, covered, strict=True)]
+    assert all(len(grey) <= 1 for grey in greys)
+    black = np.mean([grey == {0} for grey in greys])
+    assert 0.3 < black < 0.7
+
+
+def test_a_collimator_is_met_as_often_as_asked():
+    many = np.random.default_rng(1).integers(1, 255, (200, 32, 32), dtype=np.uint8)
+    met = (augment(many, Augmentation(collimate=0.3), seeds(*range(200))) != many).any(axis=(1, 2))
+    assert 0.2 < met.mean() < 0.4

@@ -52,8 +52,7 @@ class Augmentation:
             value = getattr(self, field.name)
             most = (
                 1.0
-                if field.name
-                in ("flip", "equalise", "erase", "collimate", "shift", "brightness", "contrast", "noise")
+                if field.name in ("flip", "equalise", "erase", "collimate", "shift", "brightness", "contrast", "noise")
                 else 360.0
             )
             most = 0.9 if field.name == "zoom" else most
