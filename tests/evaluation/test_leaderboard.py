@@ -69,8 +69,15 @@ def test_the_file_has_the_columns_of_the_study_folder(validation, tmp_path: Path
     figures = [
         f"val_{name}{end}" for name in ("accuracy", "balanced_accuracy", "auroc") for end in ("", "_low", "_high")
     ]
-    assert list(first) == [*facts, *figures, "chosen"]
+    assert list(first) == [*facts, *figures, "chosen", "group"]
     assert (first["run"], first["chosen"], first["parameters"]) == ("a", "1", "1000")
     assert float(first["val_accuracy"]) == pytest.approx(validation.overall["accuracy"].value)
     assert float(first["val_auroc_low"]) == pytest.approx(0.85)
     assert (second["status"], second["val_auroc"], second["parameters"], second["chosen"]) == ("failed", "", "", "0")
+
+
+def test_groups_of_runs_that_cannot_be_told_apart(validation) -> None:
+    entries = [_entry("a", validation), _entry("b", validation, auroc=0.8), _entry("c", None, status="failed")]
+    table = build_leaderboard(entries, {"a": 1, "b": 1})
+    assert table["group"].tolist()[:2] == [1, 1] and table["group"].isna().tolist() == [False, False, True]
+    assert build_leaderboard(entries)["group"].isna().all()

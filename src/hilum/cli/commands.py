@@ -123,6 +123,33 @@ def draw(
     )
 
 
+def compare(
+    runs: tyro.conf.Positional[tuple[Path, ...]],
+    /,
+    *,
+    split: Literal["val", "test"] = "val",
+    replicates: int = 1000,
+    out: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None,
+    seed: int = 0,
+    json: bool = False,
+) -> int:
+    """Compare runs in pairs on the same images, and say which cannot be told apart.
+
+    Example: hilum compare runs/chest_xray/finetuned runs/chest_xray/frozen
+
+    Args:
+        runs: run folders of one study, or predictions files.
+        split: whose predictions.
+        replicates: of the patient-level bootstrap behind the intervals.
+        out: also write the comparison there, as JSON.
+        seed: of the bootstrap.
+        json: print one JSON document.
+    """
+    from hilum.cli.comparing import run_compare_command
+
+    return run_compare_command(runs, split=split, replicates=replicates, seed=seed, out=out, as_json=json)
+
+
 def report(study: tyro.conf.Positional[Path], /) -> int:
     """Write the page of a study again, from its folder.
 

@@ -19,6 +19,7 @@ ABOUT = (
 COMMANDS: dict[str, Callable[..., int]] = {
     "study": commands.study,
     "draw": commands.draw,
+    "compare": commands.compare,
     "report": commands.report,
     "recipes": commands.recipes,
     "models": commands.models,

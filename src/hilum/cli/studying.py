@@ -42,15 +42,17 @@ def _check(result: Study) -> None:
 def _print(result: Study) -> None:
     print_line()
     print_line(_leaderboard(result))
+    print_line("* chosen, = cannot be told apart from it on validation")
     print_line()
     print_line(result.headline)
     print_line(str(result.report))
 
 
 def _leaderboard(result: Study) -> str:
-    rows = []
+    rows, best = [], [row["group"] for row in result.leaderboard.to_dict("records") if row["chosen"]]
     for row in result.leaderboard.to_dict("records"):
-        mark = "*" if row["chosen"] else " "
+        alike = row["group"] == row["group"] and [row["group"]] == best  # NA where nothing was compared
+        mark = "*" if row["chosen"] else "=" if alike else " "
         figures = [_interval(row, name) for name in ("val_accuracy", "val_auroc")]
         rows.append((f"{mark} {row['run']}", str(row["status"]), *figures))
     return render_table(rows, ("  run", "status", "validation accuracy", "validation AUROC"))

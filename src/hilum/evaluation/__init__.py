@@ -1,10 +1,11 @@
 """Predictions -> numbers. Needs no torch and no model.
 
 `evaluate` turns a predictions table into an `Evaluation`; `build_leaderboard` and `choose_run` compare runs on
-validation; `record_opening` is the one door to a test split.
+validation; `compare` tests runs in pairs; `record_opening` is the one door to a test split.
 """
 
 from hilum.evaluation.bootstrap import Patients
+from hilum.evaluation.comparison import Comparison, Pair, compare
 from hilum.evaluation.curves import pr_curve, reliability, roc_band, roc_curve
 from hilum.evaluation.evaluate import evaluate
 from hilum.evaluation.guards import find_verdicts
@@ -21,14 +22,17 @@ from hilum.evaluation.values import (
 
 __all__ = [
     "ClassMetrics",
+    "Comparison",
     "Entry",
     "Estimate",
     "Evaluation",
     "Opening",
+    "Pair",
     "Patients",
     "Verdict",
     "build_leaderboard",
     "choose_run",
+    "compare",
     "evaluate",
     "find_broken_line",
     "find_verdicts",

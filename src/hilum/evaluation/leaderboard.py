@@ -13,7 +13,7 @@ another. Accuracy is coarse (one image in 81 is 1.2 points) and depends on the c
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -75,11 +75,17 @@ def choose_run(entries: Sequence[Entry]) -> str | None:
     return next((entry.run for entry in (*done, *ranking)), None)
 
 
-def build_leaderboard(entries: Sequence[Entry]) -> pd.DataFrame:
-    """One row a run, best first: facts, validation figures with the ends of their intervals, `chosen` 1 or 0."""
+def build_leaderboard(entries: Sequence[Entry], groups: Mapping[str, int] | None = None) -> pd.DataFrame:
+    """One row a run, best first: facts, validation figures with the ends of their intervals, `chosen` 1 or 0.
+
+    Args:
+        groups: run -> group, as `compare` gives them: runs of group 1 cannot be told apart from the best.
+    """
     chosen = choose_run(entries)
-    table = pd.DataFrame([_row(entry, entry.run == chosen) for entry in rank(entries)], columns=_columns())
-    return table.astype({"parameters": "Int64", "epochs": "Int64"})  # whole numbers also beside a missing one
+    rows = [{**_row(entry, entry.run == chosen), "group": (groups or {}).get(entry.run)} for entry in rank(entries)]
+    table = pd.DataFrame(rows, columns=_columns())
+    whole = ("parameters", "epochs", "group")  # whole numbers also beside a missing one
+    return table.astype(dict.fromkeys(whole, "Int64"))
 
 
 def write_leaderboard(path: Path, entries: Sequence[Entry]) -> None:
@@ -118,7 +124,7 @@ _FACTS = ("run", "recipe", "model", "weights", "parameters", "status", "epochs",
 
 def _columns() -> list[str]:
     ends = [f"val_{name}{end}" for name in FIGURES for end in ("", "_low", "_high")]
-    return [*_FACTS, "val_loss", *ends, "chosen"]
+    return [*_FACTS, "val_loss", *ends, "chosen", "group"]
 
 
 def _figure(entry: Entry, name: str) -> Estimate:

@@ -100,7 +100,7 @@ class Evaluation:
 
     def to_json(self) -> dict[str, Any]:
         """A JSON document; NaN becomes null."""
-        return _without_nan({"schema": SCHEMA, **asdict(self)})
+        return without_nan({"schema": SCHEMA, **asdict(self)})
 
     @classmethod
     def from_json(cls, document: Mapping[str, Any]) -> Evaluation:
@@ -117,7 +117,7 @@ class Evaluation:
                 **fields,
                 "labels": tuple(fields["labels"]),
                 "confusion": tuple(map(tuple, fields["confusion"])),
-                "overall": {name: _estimate(value) for name, value in fields["overall"].items()},
+                "overall": {name: estimate_of(value) for name, value in fields["overall"].items()},
                 "per_class": tuple(_class_metrics(entry) for entry in fields["per_class"]),
                 "verdicts": tuple(Verdict(**entry) for entry in fields["verdicts"]),
             }
@@ -136,7 +136,8 @@ def read_evaluations(path: Path) -> dict[str, Evaluation]:
     return {split: Evaluation.from_json(each) for split, each in json.loads(path.read_text()).items()}
 
 
-def _estimate(document: Mapping[str, Any]) -> Estimate:
+def estimate_of(document: Mapping[str, Any]) -> Estimate:
+    """An Estimate from its JSON value; null becomes NaN."""
     number = {
         name: float("nan") if document[name] is None else document[name] for name in ("value", "ci_low", "ci_high")
     }
@@ -144,13 +145,14 @@ def _estimate(document: Mapping[str, Any]) -> Estimate:
 
 
 def _class_metrics(document: Mapping[str, Any]) -> ClassMetrics:
-    fields = {name: _estimate(value) if isinstance(value, Mapping) else value for name, value in document.items()}
+    fields = {name: estimate_of(value) if isinstance(value, Mapping) else value for name, value in document.items()}
     return ClassMetrics(**fields)  # type: ignore[arg-type] # names and kinds are those of asdict
 
 
-def _without_nan(value: Any) -> Any:
+def without_nan(value: Any) -> Any:
+    """The same JSON value with null for every number that is none; tuples become lists."""
     if isinstance(value, float) and value != value:
         return None
     if isinstance(value, Mapping):
-        return {str(key): _without_nan(item) for key, item in value.items()}
-    return [_without_nan(item) for item in value] if isinstance(value, (list, tuple)) else value
+        return {str(key): without_nan(item) for key, item in value.items()}
+    return [without_nan(item) for item in value] if isinstance(value, (list, tuple)) else value

@@ -12,6 +12,7 @@ from markupsafe import Markup
 
 from hilum.report.charts.palette import render_stylesheet, render_variables
 from hilum.report.sections.banner import render_banner
+from hilum.report.sections.comparison import make_comparison
 from hilum.report.sections.confusion import make_confusion
 from hilum.report.sections.curves import make_precision_recall, make_reliability, make_roc
 from hilum.report.sections.data import make_counts, make_left_out, make_patients, make_samples
@@ -41,7 +42,7 @@ class Chapter:
 
 CHAPTERS = (
     Chapter("data", "The data", (make_counts, make_samples, make_shapes, make_patients, make_left_out)),
-    Chapter("runs", "The runs compared", (make_leaderboard, make_fruitless)),
+    Chapter("runs", "The runs compared", (make_leaderboard, make_comparison, make_fruitless)),
     Chapter(
         "chosen",
         "The chosen run",

@@ -81,7 +81,11 @@ class Quarantined:
 
 @dataclass(frozen=True)
 class Standing:
-    """One row of the leaderboard; figures are of validation."""
+    """One row of the leaderboard; figures are of validation.
+
+    Args:
+        group: 1 for the best run and all that cannot be told apart from it; None where nothing was compared.
+    """
 
     run: str
     recipe: str
@@ -93,6 +97,7 @@ class Standing:
     epochs: int | None
     seconds: float
     figures: Mapping[str, Estimate]
+    group: int | None = None
 
 
 @dataclass(frozen=True)
@@ -229,6 +234,7 @@ def _standing(row: Mapping[str, str]) -> Standing:
         epochs=_whole(row.get("epochs")),
         seconds=_float(row.get("seconds")),
         figures={name: _figure(row, f"val_{name}") for name in names},
+        group=_whole(row.get("group")),
     )
 
 

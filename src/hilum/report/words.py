@@ -67,6 +67,24 @@ def render_interval(estimate: Estimate, *, percent: bool = False) -> str:
     return f"[{scale * estimate.ci_low:.{decimals}f},{NO_BREAK}{scale * estimate.ci_high:.{decimals}f}]"
 
 
+def render_difference(estimate: Estimate, *, points: bool = False) -> str:
+    """`+0.012 [-0.003, 0.027]`, or with `points` percentage points, `+1.2 [-0.3, 2.7]`."""
+    if not math.isfinite(estimate.value):
+        return NOT_DEFINED
+    decimals = supported_decimals(estimate.ci_low, estimate.ci_high, (2, 4)) + 1 - (2 if points else 0)
+    scale = 100 if points else 1
+    low, high = (f"{scale * end:.{decimals}f}".replace("-", "\u2212") for end in (estimate.ci_low, estimate.ci_high))
+    value = f"{scale * estimate.value:+.{decimals}f}".replace("-", "\u2212")
+    return f"{value} [{low},{NO_BREAK}{high}]"
+
+
+def render_p(p: float) -> str:
+    """A p-value: two digits, `< 0.001` below that."""
+    if not math.isfinite(p):
+        return NOT_DEFINED
+    return "< 0.001" if p < 0.001 else f"{p:.3f}" if p < 0.1 else f"{p:.2f}"
+
+
 def render_percent(share: float, *, of: int | None = None) -> str:
     """`88 %`; one decimal only when it is a share of 1,000 or more.
 

@@ -8,11 +8,13 @@ from pathlib import Path
 import pandas as pd
 
 from hilum.data.manifest import Manifest
+from hilum.data.predictions import read_predictions
 from hilum.evaluation import (
     Entry,
     Evaluation,
     build_leaderboard,
     choose_run,
+    compare,
     read_evaluations,
     read_ledger,
     record_opening,
@@ -20,14 +22,28 @@ from hilum.evaluation import (
 )
 from hilum.models.weights import file_sha256
 from hilum.workflow.options import Options
-from hilum.workflow.record import read_json
+from hilum.workflow.record import read_json, write_json
 from hilum.workflow.run import RunOutcome, add_evaluation, predict_split
 
+COMPARISON = "comparison.json"
 
-def leaderboard_of(study_dir: Path, outcomes: Sequence[RunOutcome]) -> tuple[pd.DataFrame, str | None]:
-    """The table of runs, best on validation first, and the run that is chosen."""
+
+def leaderboard_of(
+    study_dir: Path, outcomes: Sequence[RunOutcome], options: Options
+) -> tuple[pd.DataFrame, str | None]:
+    """The table of runs, best on validation first, and the run that is chosen.
+
+    Runs that are done are also compared in pairs, which `comparison.json` holds.
+    """
     entries = [_entry(study_dir / outcome.run, outcome) for outcome in outcomes]
-    return build_leaderboard(entries), choose_run(entries)
+    done = [entry.run for entry in entries if entry.outcome == "done"]
+    if not done:
+        (study_dir / COMPARISON).unlink(missing_ok=True)
+        return build_leaderboard(entries), choose_run(entries)
+    predictions = {run: read_predictions(study_dir / run / "predictions-val.parquet") for run in done}
+    compared = compare(predictions, replicates=options.replicates, seed=options.seed)
+    write_json(study_dir / COMPARISON, compared.to_json())
+    return build_leaderboard(entries, compared.groups), choose_run(entries)
 
 
 def _entry(run_dir: Path, outcome: RunOutcome) -> Entry:

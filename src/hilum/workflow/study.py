@@ -134,7 +134,7 @@ def _run_in(
     outcomes = _run_all(recipes, found.manifest, study_dir, options, clock, voice)
     interrupted = any(outcome.interrupted for outcome in outcomes)
     with clock.stage("evaluation", voice):
-        leaderboard, chosen = leaderboard_of(study_dir, outcomes)
+        leaderboard, chosen = leaderboard_of(study_dir, outcomes, options)
         write_csv(study_dir / "leaderboard.csv", leaderboard)
         to_open = None if interrupted else chosen
         test = open_test_split(study_dir, to_open, found.manifest, options) if to_open else None

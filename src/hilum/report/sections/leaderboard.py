@@ -28,11 +28,13 @@ def make_leaderboard(study: Study) -> Section:
         for name in ("auroc", "accuracy", "balanced_accuracy")
         if any(name in row.figures for row in rows)
     ]
+    best = next((row.group for row in rows if row.chosen), None)
+    alike = [row for row in rows if best is not None and row.group == best]
     return Section(
         "On validation",
         render(
             "leaderboard.html",
-            rows=[(row, _describe_run(row), _outcome(study, row.run)) for row in rows],
+            rows=[(row, _tags(row, row in alike), _describe_run(row), _outcome(study, row.run)) for row in rows],
             columns=columns,
             sentence=_describe([row for row in rows if row.status == "done"]),
             unknown=Estimate(math.nan, math.nan, math.nan),
@@ -75,6 +77,12 @@ def _in_millions(parameters: int) -> str:
     return f"{parameters / 1e6:.1f} million" if parameters >= 1e6 else f"{parameters:,}"
 
 
+def _tags(row: Standing, alike: bool) -> tuple[str, ...]:
+    """Words beside the name: `chosen`, `not told apart`, and what became of a run that is not done."""
+    told = () if row.chosen or not alike else ("not told apart",)
+    return (*(("chosen",) if row.chosen else ()), *told, *(() if row.status == "done" else (row.status,)))
+
+
 def _describe(rows: list[Standing]) -> str:
     """What the order is worth: whether the first can be told from the others."""
     first = next((row for row in rows if row.chosen), rows[0] if rows else None)
@@ -83,13 +91,23 @@ def _describe(rows: list[Standing]) -> str:
         return "No run gave answers that depend on the pictures."
     if len(rows) == 1:
         return "Only one run can be compared, so there was nothing to choose."
-    close = [row.run for row in rows if row is not first and _overlap(row.figures.get("auroc"), best)]
     start = f"{first.run} was chosen, with an AUROC of {render_estimate(best)} on validation."
+    if first.group is not None:
+        return f"{start} {_describe_group(first, rows)}"
+    close = [row.run for row in rows if row is not first and _overlap(row.figures.get("auroc"), best)]
     if not close:
         return f"{start} No other run's interval reaches its own."
     listed = join_words(close) if len(close) <= 3 else f"{len(close)} other runs"
     overlap = "The interval of {} overlaps" if len(close) == 1 else "The intervals of {} overlap"
     return f"{start} {overlap.format(listed)} with it: this validation split may not tell them apart."
+
+
+def _describe_group(first: Standing, rows: list[Standing]) -> str:
+    alike = [row.run for row in rows if row is not first and row.group == first.group]
+    if not alike:
+        return "Tested in pairs, it is better than every other run, more surely than chance."
+    listed = join_words(alike) if len(alike) <= 3 else f"{len(alike)} other runs"
+    return f"Tested in pairs, {listed} cannot be told apart from it: to prefer it to these is little more than a draw."
 
 
 def _overlap(one: Estimate | None, other: Estimate) -> bool:

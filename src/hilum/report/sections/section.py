@@ -54,6 +54,7 @@ def environment() -> Environment:
         duration=words.render_duration,
         metric=words.render_metric,
         time=words.render_time,
+        difference=words.render_difference,
         mark=lambda estimate, ends, colour="accent": plot_mark(estimate, ends, colour).mark(),
         scale=lambda ends, percent=False: plot_scale(ends, percent=percent).mark(),
         number=print_number,
