@@ -12,14 +12,15 @@ class Model:
 
     Args:
         name: a name from `hilum models`, or any timm model.
-        weights: `imagenet` (hub or local folder; an error when they cannot be found) or `none`.
+        weights: `imagenet` (hub or local folder; an error when they cannot be found), `pretrained` (those that go by
+            the network's name, whatever they were trained on) or `none`.
         dropout: share of the embedding dropped before the head, in [0, 1).
         hidden: widths of fully connected ReLU layers between the embedding and the classes.
         output: `softmax`, one output a class; `sigmoid`, a single one, for two classes only.
     """
 
     name: str = "cnn-small"
-    weights: Literal["imagenet", "none"] = "none"
+    weights: Literal["imagenet", "pretrained", "none"] = "none"
     dropout: float = 0.0
     hidden: tuple[int, ...] = ()
     output: Literal["softmax", "sigmoid"] = "softmax"
@@ -62,6 +63,7 @@ class Augmentation:
         noise: largest standard deviation of Gaussian noise, share of the full range.
         equalise: probability of histogram equalisation.
         erase: probability of one rectangle set to grey, 2 to 20 % of the area.
+        collimate: probability of a border such as a collimator leaves, 0 to 15 % of each side in one grey.
     """
 
     rotation: float = 0.0
@@ -76,6 +78,7 @@ class Augmentation:
     noise: float = 0.0
     equalise: float = 0.0
     erase: float = 0.0
+    collimate: float = 0.0
 
 
 @dataclass(frozen=True)
