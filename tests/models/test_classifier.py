@@ -1,8 +1,10 @@
 import copy
 
+import pytest
 import torch
 from torch import nn
 
+from hilum.errors import RecipeError
 from hilum.models import create_model
 
 
@@ -71,3 +73,43 @@ def test_it_can_memorise_a_few_images_and_its_first_guess_is_undecided():
         loss.backward()
         optimiser.step()
     assert loss < 0.1
+
+
+class TestSingleOutput:
+    """One sigmoid output z, served as the logits (0, z)."""
+
+    def test_it_has_one_output_and_gives_two_logits(self):
+        model, image = tiny(num_classes=2, output="sigmoid", hidden=(5,)), torch.randn(4, 1, 64, 64)
+        assert model.head[-1].out_features == 1
+        z = model.head[-1](model.last_hidden(image))[:, 0]
+        logits = model(image)
+        assert torch.equal(logits[:, 0], torch.zeros(4)) and torch.equal(logits[:, 1], z)
+        torch.testing.assert_close(logits.softmax(dim=1)[:, 1], z.sigmoid())
+
+    def test_cross_entropy_on_it_is_binary_cross_entropy(self):
+        model, image, target = (
+            tiny(num_classes=2, output="sigmoid"),
+            torch.randn(4, 1, 64, 64),
+            torch.tensor([0, 1, 1, 0]),
+        )
+        logits = model.eval()(image)
+        ours, theirs = (
+            nn.functional.cross_entropy(logits, target),
+            nn.functional.binary_cross_entropy_with_logits(logits[:, 1], target.float()),
+        )
+        weight = model.head[-1].weight
+        torch.testing.assert_close(ours, theirs)
+        torch.testing.assert_close(
+            *(torch.autograd.grad(loss, weight, retain_graph=True)[0] for loss in (ours, theirs))
+        )
+
+    def test_it_is_for_two_classes(self):
+        with pytest.raises(RecipeError, match=r"model\.output sigmoid: expected 2 classes.*found 3"):
+            tiny(num_classes=3, output="sigmoid")
+
+
+def test_the_last_hidden_layer_is_what_enters_the_last_linear_layer():
+    model, image = tiny(hidden=(8, 5), dropout=0.3).eval(), torch.randn(2, 1, 64, 64)
+    torch.testing.assert_close(model.head[-1](model.last_hidden(image)), model(image))
+    assert model.last_hidden(image).shape == (2, 5)
+    assert torch.equal(tiny().eval().last_hidden(image), tiny().eval().embed(image))

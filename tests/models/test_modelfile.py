@@ -164,7 +164,7 @@ def test_a_missing_file_is_named(tmp_path):
 
 @pytest.mark.parametrize("labels", [["a", "b"], ["a", "b", "c", "d"], ["a", "b", "b"]])
 def test_labels_must_fit_the_outputs(model, tmp_path, labels):
-    with pytest.raises(ModelFileError, match="3 names, one an output"):
+    with pytest.raises(ModelFileError, match="3 names, one a class"):
         save_model(tmp_path / "model.safetensors", model, **{**ABOUT, "labels": labels})
 
 
@@ -185,3 +185,21 @@ def test_an_architecture_that_does_not_fit_the_weights_is_one_clear_line(path, m
     with pytest.raises(ModelFileError, match="that this version can build") as error:
         load_model(path)
     assert "\n" not in str(error.value)
+
+
+def test_a_single_output_comes_back(tmp_path):
+    model = tiny(num_classes=2, output="sigmoid")
+    save_model(tmp_path / "model.safetensors", model, **{**ABOUT, "labels": ["normal", "covid"]})
+    again, header = load_model(tmp_path / "model.safetensors")
+    image = torch.randn(2, 1, 64, 64)
+    assert torch.equal(again(image), model.eval()(image)) and again.architecture == model.architecture
+    assert header.architecture["output"] == "sigmoid"
+
+
+def test_a_file_from_before_there_were_single_outputs_still_loads(model, tmp_path, monkeypatch):
+    plain = {name: value for name, value in model.architecture.to_json().items() if name != "output"}
+    monkeypatch.setattr(type(model.architecture), "to_json", lambda architecture: plain)
+    save_model(tmp_path / "model.safetensors", model, **ABOUT)
+    monkeypatch.undo()
+    assert "output" not in read_header(tmp_path / "model.safetensors").architecture
+    assert load_model(tmp_path / "model.safetensors")[0].architecture == model.architecture

@@ -23,9 +23,15 @@ def test_local_weights_are_listed_by_the_networks_name(tmp_path, monkeypatch):
     (tmp_path / "one" / "empty").mkdir()
     (tmp_path / "one" / "notes.txt").write_text("not a folder")
     monkeypatch.setenv("HILUM_WEIGHTS", str(tmp_path / "two"))
-    assert find_local_weights(tmp_path / "one") == ["densenet121", "resnet50", "vgg16"]
+    assert find_local_weights(tmp_path / "one") == ["densenet121", "resnet50", "vgg16", "vgg16-flatten"]
     assert find_local_weights(None) == ["densenet121"]
     assert find_local_weights(tmp_path / "nowhere") == ["densenet121"]
+
+
+def test_a_network_made_of_another_one_finds_the_weights_of_that(tmp_path):
+    snapshot(tmp_path / "resnet18.a1_in1k", "resnet18")
+    assert find_local_snapshot("resnet18-adapter", tmp_path).name == "resnet18.a1_in1k"
+    assert find_local_weights(tmp_path) == ["resnet18", "resnet18-adapter"]
 
 
 def test_half_a_snapshot_is_none(tmp_path):

@@ -6,17 +6,15 @@ import os
 import shutil
 from importlib import util
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from hilum.cli.terminal import print_json, print_line, render_table
-
-if TYPE_CHECKING:
-    from hilum.models import ModelEntry
 
 EXTRAS = {
     "gdcm": ("JPEG, JPEG-LS and JPEG 2000 inside DICOM", "pip install 'hilum[dicom]'"),
     "jpeg_ls": ("JPEG-LS inside DICOM", "pip install 'hilum[dicom]'"),
     "openjpeg": ("JPEG 2000 inside DICOM", "pip install 'hilum[dicom]'"),
+    "torchxrayvision": ("networks trained on chest X-rays, xrv-...", "pip install 'hilum[xrv]'"),
     "tensorboard": ("--log tensorboard", "pip install 'hilum[tensorboard]'"),
     "mlflow": ("--log mlflow", "pip install 'hilum[mlflow]'"),
     "wandb": ("--log wandb", "pip install 'hilum[wandb]'"),
@@ -43,19 +41,21 @@ def list_recipes(name: str | None, *, as_json: bool) -> int:
 
 def list_networks(*, as_json: bool) -> int:
     """Our own networks; any timm model goes by its name."""
-    from hilum.models import MODELS
+    from hilum.models import list_models
 
     if as_json:
-        print_json([_entry(entry) for entry in MODELS.values()])
+        print_json(list_models())
         return 0
-    rows = [(e.name, e.family, f"{e.parameters:,}", f"{e.image_size}") for e in MODELS.values()]
-    print_line(render_table(rows, ("name", "family", "parameters", "side")))
-    print_line("\nAny other model of timm goes by the name that timm gives it.")
+    rows = [_cells(row) for row in list_models()]
+    print_line(render_table(rows, ("name", "parameters", "input", "weights", "systems")))
+    print_line("\nParameters: with the classes and the input that it is usually run with.")
+    print_line("Any other timm model goes by timm's name; xrv- networks need hilum[xrv].")
     return 0
 
 
-def _entry(entry: ModelEntry) -> dict[str, Any]:
-    return {name: value for name, value in vars(entry).items() if name != "build"}
+def _cells(row: dict[str, Any]) -> tuple[str, ...]:
+    shape = f"{row['image_size']}x{row['image_size']}x{row['in_channels']}"
+    return row["name"], f"{row['parameters']:,}", shape, row["weights"], " ".join(row["systems"])
 
 
 def run_doctor(weights_dir: Path | None, *, as_json: bool) -> int:

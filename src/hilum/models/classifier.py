@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
 
 from hilum.errors import RecipeError
 from hilum.models.stages import Stage, keep_frozen_in_eval
+
+OUTPUTS = ("softmax", "sigmoid")
+AUTOENCODER = "An autoencoder is loaded by hilum.models.load_autoencoder."
 
 
 @dataclass(frozen=True)
@@ -25,6 +28,7 @@ class Architecture:
         dropout: share dropped of what enters the last linear layer and of each hidden layer's output, in [0, 1).
         hidden: widths of fully connected ReLU layers between the embedding and the classes.
         model_args: further arguments of the backbone's builder, as the pre-trained weights asked for them.
+        output: `softmax`, K outputs; or `sigmoid`, a single one for two classes.
 
     Raises:
         RecipeError: a number out of its range.
@@ -37,6 +41,7 @@ class Architecture:
     dropout: float = 0.0
     hidden: tuple[int, ...] = ()
     model_args: Mapping[str, Any] = field(default_factory=dict)
+    output: Literal["softmax", "sigmoid"] = "softmax"
 
     def __post_init__(self) -> None:
         _check("model.num_classes", self.num_classes >= 2, "at least 2", self.num_classes)
@@ -44,6 +49,9 @@ class Architecture:
         _check("model.image_size", 16 <= self.image_size <= 2048, "16 to 2048 pixels", self.image_size)
         _check("model.dropout", 0 <= self.dropout < 1, "a share in [0, 1)", self.dropout)
         _check("model.hidden", all(width >= 1 for width in self.hidden), "widths of at least 1", self.hidden)
+        _check("model.output", self.output in OUTPUTS, f"one of {', '.join(OUTPUTS)}", self.output)
+        fits = self.output == "softmax" or self.num_classes == 2
+        _check("model.output sigmoid", fits, "2 classes: it is a single output", self.num_classes)
 
     def to_json(self) -> dict[str, Any]:
         """Names and numbers for a model file's header."""
@@ -51,7 +59,15 @@ class Architecture:
 
     @classmethod
     def from_json(cls, document: Mapping[str, Any]) -> Architecture:
-        """The way back from `to_json`."""
+        """The way back from `to_json`; a header from before there were single outputs has none of the key.
+
+        Raises:
+            RecipeError: the header of something that is no classifier.
+        """
+        if "num_classes" not in document:
+            raise RecipeError(
+                f"model {document.get('name')}", expected="a classifier", found="none", way_out=AUTOENCODER
+            )
         return cls(**{**document, "hidden": tuple(document["hidden"])})
 
 
@@ -66,6 +82,7 @@ class Backbone:
             modules in the order in which an image passes through them; every parameter in exactly one stage.
         weights: where its weights come from (`hilum.models.weights.Snapshot.provenance`); None = random.
         model_args: arguments beside channels and size that it was built with.
+        fresh: parts of `module` that stay random although the others have weights, such as an added convolution.
     """
 
     module: nn.Module
@@ -73,33 +90,54 @@ class Backbone:
     stage_parts: Mapping[str, tuple[str, ...]]
     weights: Mapping[str, Any] | None = None
     model_args: Mapping[str, Any] = field(default_factory=dict)
+    fresh: tuple[str, ...] = ()
 
 
 class Head(nn.Sequential):
     """Embedding -> logits: (linear, ReLU, dropout) for each hidden width, then linear.
 
     Without hidden layers the dropout acts on the embedding itself. K classes are K logits whose softmax is the
-    answer. A network with a single sigmoid output z fits the same signature as the two logits (0, z): their softmax
-    is (1 - sigmoid(z), sigmoid(z)).
+    answer. A single sigmoid output z is given as the two logits (0, z), whose softmax is (1 - sigmoid(z), sigmoid(z)):
+    cross-entropy on them is binary cross-entropy on z.
 
     Args:
         embedding_dim: D.
         num_classes: K.
         hidden: widths.
         dropout: share dropped, in [0, 1).
+        output: `softmax` or, with K = 2, `sigmoid`.
     """
 
-    def __init__(self, embedding_dim: int, num_classes: int, *, hidden: Sequence[int] = (), dropout: float = 0.0):
+    def __init__(
+        self,
+        embedding_dim: int,
+        num_classes: int,
+        *,
+        hidden: Sequence[int] = (),
+        dropout: float = 0.0,
+        output: str = "softmax",
+    ) -> None:
         layers: list[nn.Module] = [] if hidden else [nn.Dropout(dropout)]
         widths = [embedding_dim, *hidden]
         for before, after in zip(widths, hidden, strict=False):
             layers += [nn.Linear(before, after), nn.ReLU(), nn.Dropout(dropout)]
-        layers.append(nn.Linear(widths[-1], num_classes))
+        layers.append(nn.Linear(widths[-1], 1 if output == "sigmoid" else num_classes))
         super().__init__(*(layer for layer in layers if not (isinstance(layer, nn.Dropout) and not dropout)))
+        self.single = output == "sigmoid"
         for layer in self:
             if isinstance(layer, nn.Linear):
                 nn.init.trunc_normal_(layer.weight, std=layer.in_features**-0.5)
                 nn.init.zeros_(layer.bias)
+
+    def forward(self, embedding: Tensor) -> Tensor:
+        outputs = super().forward(embedding)
+        return torch.cat([torch.zeros_like(outputs), outputs], dim=1) if self.single else outputs
+
+    def last_hidden(self, embedding: Tensor) -> Tensor:
+        """What enters the last linear layer, `[B, W]`; without hidden layers the embedding itself."""
+        for layer in list(self)[:-1]:
+            embedding = layer(embedding)
+        return embedding
 
 
 class Classifier(nn.Module):
@@ -119,11 +157,15 @@ class Classifier(nn.Module):
         self.embedding_dim = backbone.embedding_dim
         self.backbone = backbone.module
         self.head = Head(
-            backbone.embedding_dim, architecture.num_classes, hidden=architecture.hidden, dropout=architecture.dropout
+            backbone.embedding_dim,
+            architecture.num_classes,
+            hidden=architecture.hidden,
+            dropout=architecture.dropout,
+            output=architecture.output,
         )
         self.weights = None if backbone.weights is None else dict(backbone.weights)
-        kept = () if self.weights is None else [f"backbone.{name}" for name, _ in self.backbone.named_parameters()]
-        self.fresh = frozenset(name for name, _ in self.named_parameters()).difference(kept)
+        random = ("head.", *(f"backbone.{part}." for part in backbone.fresh)) if self.weights else ("",)
+        self.fresh = frozenset(name for name, _ in self.named_parameters() if name.startswith(random))
         self._stage_parts = {
             **{stage: tuple(f"backbone.{part}" for part in parts) for stage, parts in backbone.stage_parts.items()},
             "head": ("head",),
@@ -140,6 +182,10 @@ class Classifier(nn.Module):
     def classify(self, embedding: Tensor) -> Tensor:
         """embedding: `[B, D]`, as `embed` gives it -> logits `[B, K]`."""
         return self.head(embedding)
+
+    def last_hidden(self, image: Tensor) -> Tensor:
+        """image: float `[B, C, H, W]` -> what enters the last linear layer, `[B, W]`: the last hidden layer."""
+        return self.head.last_hidden(self.embed(image))
 
     @property
     def stages(self) -> dict[str, Stage]:

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from hilum.errors import HilumError, ModelFileError
 from hilum.version import __version__
@@ -21,7 +21,10 @@ from hilum.version import __version__
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from hilum.models.autoencoder import Autoencoder
     from hilum.models.classifier import Classifier
+
+    Network = TypeVar("Network", Classifier, Autoencoder)
 
 SCHEMA = "hilum.model/1"
 KEY = "hilum"
@@ -59,7 +62,7 @@ class ModelHeader:
 
 def save_model(
     path: str | Path,
-    model: Classifier,
+    model: Classifier | Autoencoder,
     *,
     labels: Iterable[str],
     preprocessing: Mapping[str, Any],
@@ -70,7 +73,7 @@ def save_model(
     """Writes a model file, beside and renamed into place; the same content gives the same bytes.
 
     Args:
-        labels: class names in the order of the outputs, one an output.
+        labels: class names in the order of the outputs, one a class; none for an autoencoder.
         preprocessing, recipe, extras: JSON values by name; numbers must be finite.
 
     Returns:
@@ -149,21 +152,32 @@ def load_model(path: str | Path, *, labels: Iterable[str] | None = None) -> tupl
         ModelFileError: as `verify_model`, weights or labels that do not fit the architecture, or other labels than
             those that were asked for.
     """
-    import safetensors.torch
-
-    from hilum.models.classifier import Architecture
-    from hilum.models.registry import rebuild
-
-    path = Path(path)
-    header = verify_model(path)
+    model, header = load_network(path, _classifier)
     if labels is not None and tuple(labels) != header.labels:
         raise ModelFileError(
-            f"model file {path.name}",
+            f"model file {Path(path).name}",
             expected=f"a model for {', '.join(labels)}",
             found=f"one for {', '.join(header.labels)}",
         )
+    model.fresh, model.weights = frozenset(), None if header.weights is None else dict(header.weights)
+    return model, header
+
+
+def load_network(path: str | Path, build: Callable[[ModelHeader], Network]) -> tuple[Network, ModelHeader]:
+    """A network with the weights of a model file, on the CPU and in evaluation mode, and its header.
+
+    Args:
+        build: the header -> the network that it describes, with any parameters.
+
+    Raises:
+        ModelFileError: as `verify_model`, or weights or labels that do not fit the network.
+    """
+    import safetensors.torch
+
+    path = Path(path)
+    header = verify_model(path)
     try:
-        model = rebuild(Architecture.from_json(header.architecture))
+        model = build(header)
         model.load_state_dict(safetensors.torch.load_file(path))
     except (HilumError, RuntimeError, TypeError, KeyError) as error:
         raise ModelFileError(
@@ -173,8 +187,14 @@ def load_model(path: str | Path, *, labels: Iterable[str] | None = None) -> tupl
             way_out=f"It was written with {', '.join(f'{name} {each}' for name, each in header.versions.items())}.",
         ) from error
     _check_labels(path, header.labels, model.num_classes)
-    model.fresh, model.weights = frozenset(), None if header.weights is None else dict(header.weights)
     return model.eval(), header
+
+
+def _classifier(header: ModelHeader) -> Classifier:
+    from hilum.models.classifier import Architecture
+    from hilum.models.registry import rebuild
+
+    return rebuild(Architecture.from_json(header.architecture))
 
 
 @dataclass(frozen=True)
@@ -236,7 +256,7 @@ def _check_labels(path: Path, labels: Sequence[str], num_classes: int) -> None:
     if len(labels) != num_classes or len(set(labels)) != len(labels):
         raise ModelFileError(
             f"labels of model file {path.name}",
-            expected=f"{num_classes} names, one an output",
+            expected=f"{num_classes} names, one a class",
             found=f"{len(labels)}: {', '.join(map(str, labels))}",
         )
 

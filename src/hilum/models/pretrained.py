@@ -41,7 +41,7 @@ def build_timm(
 
     Args:
         name: timm's name, with or without a tag (`resnet50`, `resnet50.a1_in1k`).
-        weights: `imagenet` or `none`.
+        weights: `imagenet`, `pretrained` (which is the same here) or `none`.
         weights_dir: a folder of hub snapshots to look in first.
         model_args: arguments of an earlier build, from a model file; only with `weights="none"`.
 

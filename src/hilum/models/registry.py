@@ -2,111 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, fields, replace
-from functools import partial
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from hilum.errors import RecipeError
+from hilum.models.entries import ENTRIES, ModelEntry
 
 if TYPE_CHECKING:
     from hilum.models.classifier import Architecture, Backbone, Classifier
 
-WEIGHTS = ("none", "imagenet")
+WEIGHTS = ("none", "imagenet", "pretrained")
 
 
-@dataclass(frozen=True)
-class ModelEntry:
-    """One network in the registry.
-
-    Args:
-        name: what the user types.
-        family: `cnn`, `vit`, or timm's family.
-        description: one sentence.
-        image_size: side that it is usually run at, pixels.
-        in_channels: channels that it is usually run with.
-        parameters: of the backbone, at that size and with those channels; the head comes on top.
-        build: (in_channels, image_size) -> Backbone; None = timm builds it, and has ImageNet weights for it.
-    """
-
-    name: str
-    family: str
-    description: str
-    image_size: int
-    in_channels: int
-    parameters: int
-    build: Callable[..., Backbone] | None = None
-
-
-def _cnn(widths: Sequence[int], **arguments: Any) -> Backbone:
-    from hilum.models.cnn import build_cnn
-
-    return build_cnn(widths=widths, **arguments)
-
-
-def _vit(**arguments: Any) -> Backbone:
-    from hilum.models.vit import build_vit
-
-    return build_vit(**arguments)
-
-
-_ENTRIES = (
-    ModelEntry(
-        "cnn-small",
-        "cnn",
-        "residual CNN of five stages, made to learn from scratch on a CPU within a minute or two",
-        image_size=112,
-        in_channels=1,
-        parameters=886_752,
-        build=partial(_cnn, (32, 32, 64, 128, 192)),
-    ),
-    ModelEntry(
-        "cnn-tiny",
-        "cnn",
-        "residual CNN of four stages, for tests and very small machines",
-        image_size=112,
-        in_channels=1,
-        parameters=172_128,
-        build=partial(_cnn, (16, 24, 48, 96)),
-    ),
-    ModelEntry(
-        "vit-small-scratch",
-        "vit",
-        "vision transformer of six blocks, small enough to be trained from scratch on a CPU",
-        image_size=224,
-        in_channels=1,
-        parameters=1_247_872,
-        build=partial(_vit, patch_size=16, width=128, depth=6, heads=4),
-    ),
-    ModelEntry("mobilenetv2_100", "mobilenetv2", "MobileNetV2 (Sandler et al. 2018)", 224, 3, 2_223_872),
-    ModelEntry("efficientnet_b0", "efficientnet", "EfficientNet-B0 (Tan and Le 2019)", 224, 3, 4_007_548),
-    ModelEntry("resnet18", "resnet", "ResNet18 (He et al. 2016)", 224, 3, 11_176_512),
-    ModelEntry("resnet50", "resnet", "ResNet50 (He et al. 2016)", 224, 3, 23_508_032),
-    ModelEntry("resnet101", "resnet", "ResNet101 (He et al. 2016)", 224, 3, 42_500_160),
-    ModelEntry("densenet121", "densenet", "DenseNet121 (Huang et al. 2017)", 224, 3, 6_953_856),
-    ModelEntry("convnext_tiny", "convnext", "ConvNeXt-T (Liu et al. 2022)", 224, 3, 27_820_128),
-    ModelEntry("vgg16", "vgg", "VGG16 (Simonyan and Zisserman 2015)", 224, 3, 134_260_544),
-    ModelEntry("vit_base_patch16_224", "vit", "ViT-B/16 (Dosovitskiy et al. 2021)", 224, 3, 85_798_656),
-)
-
-MODELS: dict[str, ModelEntry] = {entry.name: entry for entry in _ENTRIES}
+MODELS: dict[str, ModelEntry] = {entry.name: entry for entry in ENTRIES}
 """Name -> entry. Any other timm model goes by its own name."""
+
+_SYNONYMS = ("pretrained", "imagenet")
+"""Asked for and there: ImageNet weights are pre-trained ones."""
 
 
 def list_models() -> list[dict[str, Any]]:
     """The registry as plain values, hilum's own networks first; timm's other names work as well.
 
     Returns:
-        One row a network: `name, family, description, image_size, in_channels, parameters, weights` (`imagenet` where
-        pre-trained ones exist, else `none`).
+        One row a network: `name, family, description, parameters, image_size, in_channels, num_classes, output,
+        weights, systems`, as `ModelEntry` explains them.
     """
-    names = [field.name for field in fields(ModelEntry) if field.name != "build"]
-    return [
-        {name: getattr(entry, name) for name in names} | {"weights": "none" if entry.build else "imagenet"}
-        for entry in MODELS.values()
-    ]
+    return [entry.to_json() for entry in MODELS.values()]
 
 
 def create_model(
@@ -119,6 +44,7 @@ def create_model(
     weights_dir: str | Path | None = None,
     dropout: float = 0.0,
     hidden: Sequence[int] = (),
+    output: Literal["softmax", "sigmoid"] = "softmax",
     seed: int = 0,
 ) -> Classifier:
     """A network with a fresh head for K classes.
@@ -127,11 +53,13 @@ def create_model(
         name: from `list_models()`, or any timm model (`convnext_tiny`, `vit_small_patch14_dinov2`).
         num_classes: K.
         in_channels: 1 or 3; a pre-trained colour stem is made grey by summing its filters.
-        image_size: side of the square, pixels; only transformers are bound to it.
-        weights: `imagenet` (the pre-trained weights that go by this name) or `none`.
+        image_size: side of the square, pixels; transformers and networks that flatten are bound to it.
+        weights: `pretrained` (those that go by this name, whatever they were trained on), `imagenet` (the same, where
+            the registry does not say that they were trained on something else) or `none`.
         weights_dir: a folder of hub snapshots that is searched before `HILUM_WEIGHTS`, the hub's cache and the hub.
         dropout: see `Architecture`.
         hidden: widths of fully connected ReLU layers between the embedding and the classes.
+        output: `softmax`; or `sigmoid`, with two classes: a single output z, given as the logits (0, z).
         seed: of every random parameter; torch's own random state is neither used nor changed.
 
     Raises:
@@ -140,7 +68,7 @@ def create_model(
     """
     from hilum.models.classifier import Architecture
 
-    architecture = Architecture(name, num_classes, in_channels, image_size, dropout, tuple(hidden))
+    architecture = Architecture(name, num_classes, in_channels, image_size, dropout, tuple(hidden), output=output)
     if weights not in WEIGHTS:
         raise RecipeError("model.weights", expected=f"one of {', '.join(WEIGHTS)}", found=str(weights))
     return _build(architecture, seed, weights=weights, weights_dir=weights_dir)
@@ -154,37 +82,39 @@ def rebuild(architecture: Architecture) -> Classifier:
 def _build(architecture: Architecture, seed: int, *, weights: str, weights_dir: str | Path | None) -> Classifier:
     from hilum.models.classifier import Classifier
 
-    with _random_numbers_from(seed):
+    with random_numbers_from(seed):
         backbone = _backbone(architecture, weights, weights_dir)
         return Classifier(replace(architecture, model_args=dict(backbone.model_args)), backbone)
 
 
 def _backbone(architecture: Architecture, weights: str, weights_dir: str | Path | None) -> Backbone:
-    channels, size = architecture.in_channels, architecture.image_size
     entry = MODELS.get(architecture.name)
-    if entry is None or entry.build is None:
-        from hilum.models.pretrained import build_timm
+    if entry is not None and weights not in ("none", entry.weights) and (weights, entry.weights) != _SYNONYMS:
+        raise _wrong_weights(entry, weights)
+    if entry is not None and entry.build is not None:
+        return entry.build(architecture, weights, weights_dir)
+    from hilum.models.pretrained import build_timm
 
-        return build_timm(
-            architecture.name,
-            in_channels=channels,
-            image_size=size,
-            weights=weights,
-            weights_dir=weights_dir,
-            model_args=architecture.model_args,
-        )
-    if weights != "none":
-        raise RecipeError(
-            f"model.weights of {entry.name}",
-            expected="none: it is trained from scratch",
-            found=weights,
-            way_out="Pre-trained networks are those of timm, such as mobilenetv2_100.",
-        )
-    return entry.build(in_channels=channels, image_size=size)
+    return build_timm(
+        architecture.name,
+        in_channels=architecture.in_channels,
+        image_size=architecture.image_size,
+        weights=weights,
+        weights_dir=weights_dir,
+        model_args=architecture.model_args,
+    )
+
+
+def _wrong_weights(entry: ModelEntry, weights: str) -> RecipeError:
+    if entry.weights == "none":
+        expected, way_out = "none: it is trained from scratch", "Pre-trained networks are such as mobilenetv2_100."
+    else:
+        expected, way_out = "pretrained or none: its weights do not come from ImageNet", ""
+    return RecipeError(f"model.weights of {entry.name}", expected=expected, found=weights, way_out=way_out)
 
 
 @contextmanager
-def _random_numbers_from(seed: int) -> Iterator[None]:
+def random_numbers_from(seed: int) -> Iterator[None]:
     """torch's CPU generator starts at `seed` within and is as it was afterwards; networks are built on the CPU."""
     import torch
 

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from hilum.errors import WeightsNotFound
+from hilum.models.entries import ENTRIES
 from hilum.transforms.preprocessing import NORMALISATIONS
 
 ENVIRONMENT = "HILUM_WEIGHTS"
@@ -90,17 +91,20 @@ def find_local_weights(weights_dir: str | Path | None = None) -> list[str]:
         weights_dir: a folder of snapshots, searched before the one that `HILUM_WEIGHTS` names.
 
     Returns:
-        timm's names for `create_model(..., weights="imagenet")`, without tags, sorted; an empty list where there is
+        Names for `create_model(..., weights="pretrained")`, timm's without tags, sorted; an empty list where there is
         no such folder.
     """
-    return sorted({snapshot.architecture for place in _places(weights_dir) for snapshot in _snapshots(place)})
+    there = {snapshot.architecture for place in _places(weights_dir) for snapshot in _snapshots(place)}
+    return sorted(there | {entry.name for entry in ENTRIES if entry.weights_from in there})
 
 
 def find_local_snapshot(name: str, weights_dir: str | Path | None = None) -> Snapshot | None:
     """The snapshot that `create_model(name, weights="imagenet")` takes from a local folder; None where there is none.
 
-    `resnet50` also finds `resnet50.a1_in1k`; a name with a tag finds that tag only.
+    `resnet50` also finds `resnet50.a1_in1k`; a name with a tag finds that tag only; `vgg16-flatten`, which is made of
+    another network, finds the weights of that one.
     """
+    name = next((entry.weights_from for entry in ENTRIES if entry.name == name and entry.weights_from), name)
     for place in _places(weights_dir):
         snapshots = {snapshot.name: snapshot for snapshot in _snapshots(place)}
         if name in snapshots:
@@ -111,12 +115,15 @@ def find_local_snapshot(name: str, weights_dir: str | Path | None = None) -> Sna
     return None
 
 
-def find_snapshot(name: str, *, hub_id: str | None, weights_dir: str | Path | None = None) -> Snapshot:
+def find_snapshot(
+    name: str, *, hub_id: str | None, weights_dir: str | Path | None = None, way_out: str = ""
+) -> Snapshot:
     """Weights from the first place that has them: `weights_dir`, `HILUM_WEIGHTS`, the hub's cache, the hub.
 
     Args:
         name: timm's name, with or without a tag.
         hub_id: the repository on the hub; None = the hub has none.
+        way_out: how to get them, where the hub is not the way.
 
     Raises:
         WeightsNotFound: they are nowhere; the message names every place and how to get them.
@@ -133,7 +140,8 @@ def find_snapshot(name: str, *, hub_id: str | None, weights_dir: str | Path | No
     raise WeightsNotFound(
         f"pre-trained weights of {name}",
         found=f"none in {', '.join([*looked, answer])}",
-        way_out=f"Where there is internet, get them with {fetch}, then give --weights-dir WEIGHTS or set "
+        way_out=way_out
+        or f"Where there is internet, get them with {fetch}, then give --weights-dir WEIGHTS or set "
         f"{ENVIRONMENT}=WEIGHTS; or ask for weights none.",
     )
 
