@@ -256,3 +256,19 @@ def test_wrong_recipes(study, options, error, words):
 def test_no_data(study, tmp_path):
     with pytest.raises(DataError, match="nothing there"):
         study(tmp_path / "nowhere")
+
+
+def test_temperature_and_operating_points_are_fitted_on_validation_and_go_with_the_model(study):
+    result = study()
+    run_dir = result.study_dir / "tiny"
+    document = json.loads((run_dir / "calibration.json").read_text())
+    extras = hilum.load(result.model_path).header.extras
+    assert extras["temperature"] == document["temperature"] and extras["operating_points"] == document["points"]
+    assert document["fitted_on"] == {"split": "val", "images": len(result.manifest.split("val"))}
+    assert document["log_loss"]["after"] <= document["log_loss"]["before"] + 1e-3
+    assert set(document["gives"]) == {"val", "test"}
+    assert sum(extras["training_data"]["counts"].values()) == len(result.manifest.split("train"))
+    val, test = (read_predictions(run_dir / f"predictions-{split}.parquet") for split in ("val", "test"))
+    assert val.about["temperature"] == 1.0 and test.about["temperature"] == extras["temperature"]
+    assert val.about["model_sha256"] == test.about["model_sha256"]
+    assert "Where to draw the line" in result.report.read_text()

@@ -71,6 +71,11 @@ class Predictions:
     def __len__(self) -> int:
         return len(self.table)
 
+    def with_logits(self, logits: np.ndarray) -> Predictions:
+        """The same images with other logits, float `[N, K]`, and the probabilities that follow."""
+        rows = self.table.rename(columns={"target": "label"})
+        return Predictions.of(rows, logits, self.labels, **self.about)
+
     @property
     def target(self) -> np.ndarray:
         """int64 `[N]`: position of the true class."""

@@ -23,6 +23,7 @@ from hilum.report.sections.making import make_recipe, make_repetition, make_stag
 from hilum.report.sections.mistakes import make_mistakes, make_right
 from hilum.report.sections.notes import make_notes
 from hilum.report.sections.per_class import make_averages, make_per_class
+from hilum.report.sections.points import make_points
 from hilum.report.sections.section import TEMPLATES, Section, SectionMaker, render
 from hilum.report.sections.shapes import make_shapes
 from hilum.report.sections.training import make_training
@@ -53,6 +54,7 @@ CHAPTERS = (
             make_roc,
             make_precision_recall,
             make_reliability,
+            make_points,
             make_averages,
             make_mistakes,
             make_right,

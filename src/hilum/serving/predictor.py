@@ -106,7 +106,8 @@ class Predictor:
         logits = predict_logits(
             self.model, canvas[None], self.preprocessing, views=views, view_seed=seed, device=self.device
         )[0]
-        exps = np.exp(logits.astype(np.float64) - logits.max())
+        logits = logits.astype(np.float64) / float(extras.get("temperature", 1.0))
+        exps = np.exp(logits - logits.max())
         probs = dict(zip(self.labels, (exps / exps.sum()).tolist(), strict=True))
         return Prediction(name, max(probs, key=probs.__getitem__), probs, warnings)
 

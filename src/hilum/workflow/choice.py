@@ -21,6 +21,7 @@ from hilum.evaluation import (
     record_predictions,
 )
 from hilum.models.weights import file_sha256
+from hilum.workflow.calibrate import add_points
 from hilum.workflow.options import Options
 from hilum.workflow.record import read_json, write_json
 from hilum.workflow.run import RunOutcome, add_evaluation, predict_split
@@ -87,4 +88,5 @@ def open_test_split(study_dir: Path, run: str, manifest: Manifest, options: Opti
     )
     predict_split(run_dir, manifest, study_dir, "test", options)
     record_predictions(study_dir, opening, file_sha256(path))
+    add_points(run_dir, "test")
     return add_evaluation(run_dir, "test", options)

@@ -20,9 +20,10 @@ from hilum.data.predictions import Predictions
 from hilum.errors import HilumError, OutOfTime
 from hilum.evaluation import Evaluation, evaluate, read_evaluations, write_evaluations
 from hilum.models.weights import file_sha256, find_local_snapshot
-from hilum.recipes.convert import to_json
+from hilum.recipes.convert import from_json, to_json
 from hilum.recipes.schema import Recipe
 from hilum.transforms import Preprocessing
+from hilum.workflow.calibrate import calibrate_run
 from hilum.workflow.network import network_of, phases_of, preprocessing_of, settings_of
 from hilum.workflow.options import CPU_BUDGET, Options
 from hilum.workflow.policy import PolicyChoice, choose_policy, describe_gain
@@ -74,6 +75,7 @@ def run_recipe(
         say: told before training which stages each phase trains, and afterwards what was noted.
         allow: guards of `hilum.models.stages.set_trained_stages` that are lifted on purpose.
     """
+    recipe = from_json(to_json(recipe))  # 1 and 1.0 are one recipe
     run = run or recipe.name
     run_dir = study_dir / run
     weights = _weights_digest(recipe, options)
@@ -81,7 +83,7 @@ def run_recipe(
     finished = _finished(run, run_dir, identity, options)
     if finished is not None:
         return finished
-    _make_room(run_dir, identity)
+    _make_room(run_dir, identity, recipe, manifest, options)
     try:
         environment = _train(recipe, manifest, run_dir, study_dir, options, time_budget, on_step, say, allow)
         if environment["interrupted"] and not environment["epochs_done"]:
@@ -133,7 +135,7 @@ def _outcome(name: str, evaluation: Evaluation, environment: dict[str, Any]) -> 
     return RunOutcome(name, environment["recipe"], status, sentence, environment["interrupted"])
 
 
-def _make_room(run_dir: Path, identity: str) -> None:
+def _make_room(run_dir: Path, identity: str, recipe: Recipe, manifest: Manifest, options: Options) -> None:
     """Keeps what a killed run of the same kind left; puts anything else aside, for it may be somebody's work."""
     begun = read_json(run_dir / "begun.json")
     if run_dir.exists() and (not begun or begun["identity"] != identity):
@@ -141,7 +143,8 @@ def _make_room(run_dir: Path, identity: str) -> None:
         run_dir.rename(aside)
     run_dir.mkdir(parents=True, exist_ok=True)
     if not (run_dir / "begun.json").exists():
-        write_json(run_dir / "begun.json", {"identity": identity, "time": now()})
+        begun = {"identity": identity, "time": now(), "recipe": to_json(recipe), "manifest": manifest.fingerprint}
+        write_json(run_dir / "begun.json", {**begun, "options": options.of_a_run()})
 
 
 def _train(
@@ -196,6 +199,7 @@ def _train(
         _say(say, f"  {note}")
     _save(recipe, model, preprocessing, resolved, manifest, run_dir, choice, options)
     predict_split(run_dir, manifest, study_dir, "val", options)
+    calibrate_run(run_dir, manifest, cache.of(manifest.split("train")))
     seconds = time.monotonic() - started
     return {
         **_environment(recipe, model, result, options, seconds),
@@ -278,7 +282,8 @@ def _examples(manifest: Manifest, cache: CanvasCache, split: str) -> Any:
 def predict_split(run_dir: Path, manifest: Manifest, study_dir: Path, split: str, options: Options) -> Path:
     """Predicts a split with the saved model file, in one pass, and writes the predictions file.
 
-    The model is read back from its file: what is evaluated is what a user will load.
+    The model is read back from its file: what is evaluated is what a user will load, its temperature included. Only
+    validation, which the temperature is fitted on, is predicted without it.
     """
     from hilum.inference.device import choose_device
     from hilum.inference.predict import predict_logits
@@ -291,16 +296,18 @@ def predict_split(run_dir: Path, manifest: Manifest, study_dir: Path, split: str
     views, device = header.extras["tta"], choose_device(options.device)
     view_seed = header.extras.get("tta_seed", 0)
     logits = predict_logits(model, canvases, preprocessing, views=views, view_seed=view_seed, device=device)
+    temperature = 1.0 if split == "val" else float(header.extras.get("temperature", 1.0))
     about = {
         "model": f"{run_dir.name}/model.safetensors",
         "model_sha256": file_sha256(run_dir / "model.safetensors"),
         "manifest": manifest.fingerprint,
         "tta": list(views),
         "tta_seed": view_seed,
+        "temperature": temperature,
         "made": now(),
     }
     path = run_dir / f"predictions-{split}.parquet"
-    Predictions.of(rows, logits, manifest.labels, **about).write(path)
+    Predictions.of(rows, logits / temperature, manifest.labels, **about).write(path)
     return path
 
 

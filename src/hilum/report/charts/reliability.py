@@ -13,10 +13,12 @@ from hilum.report.words import render_percent
 BARS = 46.0
 
 
-def plot_reliability(bins: Sequence[ReliabilityBin], colour: str = "accent") -> Figure:
+def plot_reliability(
+    bins: Sequence[ReliabilityBin], colour: str = "accent", heading: str = "Stated and kept"
+) -> Figure:
     """Share of right answers against the probability that was stated, and beneath it the images of each bin."""
     panel = Panel((0, 1), (0, 1), width=320, height=340, bottom=44 + BARS + 12)
-    panel.heading("Stated and kept")
+    panel.heading(heading)
     panel.y_axis("share that was right", QUARTERS)
     panel.add(line(*panel.at(0, 0), *panel.at(1, 1), "s-muted dashed"))
     panel.add(text("stated = kept", panel.across(0.3) - 6, panel.up(0.34), style="f-muted small", anchor="end"))

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from hilum.data.predictions import Predictions
 from hilum.evaluation.bootstrap import Patients
 from hilum.evaluation.curves import pr_curve, reliability, roc_band, roc_curve
+from hilum.evaluation.metrics import ece, log_loss
 from hilum.evaluation.values import ClassMetrics, Evaluation
 from hilum.report.charts.palette import class_colour
 from hilum.report.charts.reliability import plot_reliability
@@ -73,12 +74,21 @@ def make_precision_recall(study: Study) -> Section | None:
 
 
 def make_reliability(study: Study) -> Section | None:
-    """Stated probabilities against the share that was right."""
+    """Stated probabilities against the share that was right; before and after the temperature where there is one."""
     answers = Answers.of(study.chosen)
     if answers is None:
         return None
     title = "Can its probabilities be taken at their word?"
-    return _section(study, title, [plot_confidence(answers)], _describe_reliability(answers))
+    temperature = float(answers.predictions.about.get("temperature", 1.0))
+    if temperature == 1.0:
+        return _section(study, title, [plot_confidence(answers)], _describe_reliability(answers))
+    before = replace(answers, predictions=answers.predictions.with_logits(answers.predictions.logits * temperature))
+    figures = [
+        plot_confidence(before, "As the network says it"),
+        plot_confidence(answers, f"Divided by the temperature {temperature:.2f}"),
+    ]
+    sentence = f"{_describe_reliability(answers)} {_describe_temperature(before, answers, temperature)}"
+    return _section(study, title, figures, sentence)
 
 
 def plot_rocs(answers: Answers) -> Iterator[Figure]:
@@ -102,12 +112,14 @@ def plot_precision_recalls(answers: Answers) -> Iterator[Figure]:
         yield plot_precision_recall(curve, prevalence, entry.label, class_colour(i), entry.auprc, point)
 
 
-def plot_confidence(answers: Answers) -> Figure:
+def plot_confidence(answers: Answers, heading: str = "Stated and kept") -> Figure:
     """The reliability diagram of the answers that the network gave."""
     predictions = answers.predictions
     hit = predictions.decisions == predictions.target
     level = float(answers.evaluation.source.get("level", 0.95))
-    return plot_reliability(reliability(predictions.probs.max(axis=1), hit, answers.patients, level=level))
+    return plot_reliability(
+        reliability(predictions.probs.max(axis=1), hit, answers.patients, level=level), heading=heading
+    )
 
 
 def _section(study: Study, title: str, figures: Sequence[Figure], sentence: str) -> Section:
@@ -154,6 +166,27 @@ def _describe_reliability(answers: Answers) -> str:
         verdict = "it is surer than it says"
     else:
         verdict = "on average the two agree within the interval"
-    ece = answers.evaluation.overall.get("ece")
-    gap = f" The gap, averaged over the bins (ECE), is {render_estimate(ece)}." if ece else ""
+    error = answers.evaluation.overall.get("ece")
+    gap = f" The gap, averaged over the bins (ECE), is {render_estimate(error)}." if error else ""
     return f"{start}: {verdict}.{gap} A dot below the dashed line is a promise that was not kept."
+
+
+def _describe_temperature(before: Answers, after: Answers, temperature: float) -> str:
+    """What the temperature did, here, where it was not fitted."""
+    errors, losses = (
+        [float(figure(each.predictions.target, each.predictions.probs)) for each in (before, after)]
+        for figure in (ece, log_loss)
+    )
+    split = {"val": "validation"}.get(after.evaluation.split, after.evaluation.split)
+    effect = "milder" if temperature > 1 else "sharper"
+    better = losses[1] < losses[0]
+    verdict = (
+        "So it helped here as well."
+        if better
+        else f"So what mended validation did harm here: the {split} pictures are not like those that it was fitted on."
+    )
+    return (
+        f"The temperature, fitted on validation, makes all probabilities {effect} and changes no answer. On {split} it "
+        f"moved the ECE from {errors[0]:.3f} to {errors[1]:.3f} and the log loss from {losses[0]:.3f} to "
+        f"{losses[1]:.3f}. {verdict}"
+    )

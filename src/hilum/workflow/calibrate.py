@@ -1,0 +1,77 @@
+"""What is fitted on validation after training, and goes into the model file: temperature, operating points, and what
+the training pictures look like.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from hilum.data.cache import CanvasView
+from hilum.data.manifest import Manifest
+from hilum.data.predictions import Predictions, read_predictions
+from hilum.evaluation.calibration import fit_temperature
+from hilum.evaluation.shift import describe_pictures, picture_figures, spread_positions
+from hilum.evaluation.thresholds import OperatingPoint, apply_point, describe_points, fit_points
+from hilum.models.extras import add_extras
+from hilum.models.weights import file_sha256
+from hilum.workflow.record import read_json, write_json
+
+CALIBRATION = "calibration.json"
+
+
+def calibrate_run(run_dir: Path, manifest: Manifest, train: CanvasView) -> None:
+    """Fits on a run's validation predictions, adds what came out to its model file, and writes `calibration.json`.
+
+    Validation predictions stay as the network made them; the predictions of every other split, and those of a loaded
+    model, are made with the temperature.
+
+    Args:
+        train: canvases of the training split.
+    """
+    model, path = run_dir / "model.safetensors", run_dir / "predictions-val.parquet"
+    predictions = read_predictions(path)
+    fitted = fit_temperature(predictions.logits, predictions.target)
+    calibrated = predictions.with_logits(fitted(predictions.logits))
+    points = fit_points(calibrated.probs, calibrated.target, calibrated.labels)
+    extras = {
+        "temperature": fitted.temperature,
+        "operating_points": [point.to_json() for point in points],
+        "training_data": _describe(manifest, train),
+    }
+    add_extras(model, extras)
+    # The weights are the same, but the file is another one: the predictions name the one that is there.
+    Predictions(predictions.table, predictions.labels, {**predictions.about, "model_sha256": file_sha256(model)}).write(
+        path
+    )
+    document = {
+        "schema": "hilum.calibration/1",
+        "temperature": fitted.temperature,
+        "fitted_on": {"split": "val", "images": fitted.images},
+        "log_loss": {"before": fitted.before, "after": fitted.after},
+        "points": [point.to_json() for point in points],
+        "gives": {"val": describe_points([apply_point(point, calibrated) for point in points])},
+    }
+    write_json(run_dir / CALIBRATION, document)
+
+
+def add_points(run_dir: Path, split: str) -> None:
+    """Adds to `calibration.json` what the operating points of a run give on a split that was predicted."""
+    document = read_json(run_dir / CALIBRATION)
+    if document is None:  # a run of before there was any
+        return
+    predictions = read_predictions(run_dir / f"predictions-{split}.parquet")
+    points = [OperatingPoint.from_json(each) for each in document["points"]]
+    found = describe_points([apply_point(point, predictions) for point in points])
+    write_json(run_dir / CALIBRATION, {**document, "gives": {**document["gives"], split: found}})
+
+
+def _describe(manifest: Manifest, train: CanvasView) -> dict[str, Any]:
+    rows = manifest.split("train")
+    positions = spread_positions(len(train))
+    counts = rows["label"].value_counts()
+    return {
+        "counts": {label: int(counts.get(label, 0)) for label in manifest.labels},
+        "patients": int(rows["patient_id"].nunique()),
+        "pictures": describe_pictures(picture_figures(train[positions])),
+    }
