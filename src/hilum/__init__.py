@@ -13,12 +13,12 @@ from typing import Any
 
 from hilum.version import __version__
 
-__all__ = ["__version__", "load", "study"]
+__all__ = ["__version__", "load", "study", "train"]
 
 
 def __getattr__(name: str) -> Any:
     # What needs pandas or torch is imported when it is asked for: `hilum --help` must not wait for it.
-    if name in ("study", "load"):
+    if name in ("study", "load", "train"):
         from hilum import api
 
         return getattr(api, name)

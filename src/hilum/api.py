@@ -8,8 +8,11 @@ from pathlib import Path
 
 from hilum.recipes.schema import Recipe
 from hilum.serving.predictor import Predictor
+from hilum.workflow.folds import Repetition, repeat_recipe
 from hilum.workflow.options import Options
+from hilum.workflow.recipe_file import find_recipe
 from hilum.workflow.study import Study, run_study
+from hilum.workflow.train import Run, train_recipe
 from hilum.workflow.voice import Voice
 
 
@@ -87,6 +90,59 @@ def _plainly(value: object) -> str:
     if isinstance(value, Recipe):
         return repr(value.name)
     return repr(str(value)) if isinstance(value, Path) else repr(value)
+
+
+def train(
+    recipe: str | Recipe,
+    data: str | Path,
+    *,
+    labels: str = "folders",
+    folds: int = 0,
+    seeds: int = 1,
+    out: str | Path | None = None,
+    time_budget: float | None = None,
+    weights_dir: str | Path | None = None,
+    patient_pattern: str | None = None,
+    val_fraction: float | None = None,
+    test_fraction: float = 0.2,
+    replicates: int = 1000,
+    device: str = "auto",
+    seed: int = 0,
+    voice: Voice | None = None,
+) -> Run | Repetition:
+    """Trains one recipe; the figures are those of validation, the test split stays shut.
+
+    Args:
+        recipe: a name from `hilum recipes`, a file (`./mine.py`, `./mine.json`), or a Recipe.
+        data, labels, patient_pattern, test_fraction, replicates, device, voice: as in `study`.
+        folds: at least 2 trains on each of so many folds of whole patients and pools the figures; 0 does not.
+        seeds: more than 1 trains with so many seeds, from `seed` on.
+        out: the folder for manifest, cache and run; `runs/NAME` when None. What is finished there is not done again.
+        time_budget: seconds; None means no limit.
+        val_fraction: share of the training images that validates; None takes the recipe's, else 0.2.
+
+    Returns:
+        A Run; with folds or seeds a Repetition.
+
+    Raises:
+        HilumError: no usable data, a wrong option, or a run that failed, in one line.
+    """
+    chosen = recipe if isinstance(recipe, Recipe) else find_recipe(str(recipe))
+    options = Options(
+        labels=labels,
+        out=None if out is None else Path(out),
+        time_budget=time_budget,
+        weights_dir=None if weights_dir is None else Path(weights_dir),
+        device=device,
+        seed=seed,
+        patient_pattern=patient_pattern,
+        val_fraction=val_fraction or chosen.val_fraction or Options.val_fraction,
+        test_fraction=test_fraction,
+        replicates=replicates,
+    )
+    if folds or seeds > 1:
+        return repeat_recipe(chosen, Path(data), options, folds=folds, seeds=seeds, voice=voice)
+    return train_recipe(chosen, Path(data), options, voice)
 
 
 def load(path: str | Path, *, device: str = "auto") -> Predictor:

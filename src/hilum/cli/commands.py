@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 
 import tyro
 
-from hilum.cli.types import Device, Duration, Folder, Names, Pattern, names_of, seconds_of
+from hilum.cli.types import Device, Duration, Folder, Names, Pattern, Settings, names_of, seconds_of
 
 
 def study(
@@ -72,6 +72,78 @@ def study(
         command=shlex.join(["hilum", *sys.argv[1:]]),
     )
     return run_study_command(data, options, strict=strict, as_json=json)
+
+
+def train(
+    recipe: Annotated[tyro.conf.Positional[str | None], tyro.conf.arg(metavar="RECIPE")] = None,
+    data: Annotated[tyro.conf.Positional[Path | None], tyro.conf.arg(metavar="DATA")] = None,
+    /,
+    *,
+    labels: str = "folders",
+    set: Settings = (),
+    folds: int = 0,
+    seeds: int = 1,
+    resume: Annotated[Path | None, tyro.conf.arg(metavar="RUN")] = None,
+    out: Folder = None,
+    time_budget: Duration = "",
+    weights_dir: Folder = None,
+    patient_pattern: Pattern = None,
+    val_fraction: float | None = None,
+    test_fraction: float = 0.2,
+    log: Names = "",
+    device: Device = "auto",
+    seed: int = 0,
+    json: bool = False,
+) -> int:
+    """Train one recipe; figures are those of validation, the test split stays shut.
+
+    Example: hilum train a-mobilenetv2 chest_xray --labels kermany3 --set phases.0.lr=1e-4
+
+    Args:
+        recipe: a name from hilum recipes, or a file of your own, ./mine.py or ./mine.json.
+        data: a folder of class folders, of train/ and test/ folders of those, or a CSV or Parquet manifest.
+        labels: folders, kermany3, or a regular expression with a group named label.
+        set: change one field, such as model.dropout=0.3; may be given again.
+        folds: train on each of so many folds of whole patients, and pool the figures.
+        seeds: train with so many seeds, and show how far the figures differ.
+        resume: go on with the run in this folder, and with nothing else.
+        out: the folder for manifest, cache and run; runs/NAME when left out.
+        time_budget: 90s, 14m or 1.5h for everything; no limit when left out.
+        weights_dir: a folder of pre-trained weights, one folder a model (also HILUM_WEIGHTS).
+        patient_pattern: regular expression on the path; its groups make the patient key.
+        val_fraction: share of the training images that validates; the recipe's, else 0.2.
+        test_fraction: share of all images that is kept for a test, where no test split is given.
+        log: also log to tensorboard, mlflow or wandb.
+        device: where to compute.
+        seed: of everything that is drawn; the first one of --seeds.
+        json: print one JSON document.
+    """
+    from hilum.cli.training import run_train_command
+    from hilum.workflow.options import Options
+
+    options = Options(
+        labels=labels,
+        out=out,
+        time_budget=seconds_of(time_budget) if time_budget else None,
+        weights_dir=weights_dir,
+        device=device,
+        seed=seed,
+        patient_pattern=patient_pattern,
+        test_fraction=test_fraction,
+        loggers=names_of(log),
+        command=shlex.join(["hilum", *sys.argv[1:]]),
+    )
+    return run_train_command(
+        recipe,
+        data,
+        options,
+        changes=set,
+        val_fraction=val_fraction,
+        resume=resume,
+        folds=folds,
+        seeds=seeds,
+        as_json=json,
+    )
 
 
 def draw(
@@ -166,14 +238,17 @@ def report(study: tyro.conf.Positional[Path], /) -> int:
 
 
 def recipes(
-    name: Annotated[tyro.conf.Positional[str | None], tyro.conf.arg(metavar="NAME")] = None, /, *, json: bool = False
+    name: Annotated[tyro.conf.Positional[tuple[str, ...]], tyro.conf.arg(metavar="[show] [NAME]")] = (),
+    /,
+    *,
+    json: bool = False,
 ) -> int:
     """List the recipes, or print one.
 
-    Example: hilum recipes finetuned
+    Example: hilum recipes show d-mobilenetv2-frozen
 
     Args:
-        name: print this one in full.
+        name: show NAME prints the header of its file and every setting; NAME alone prints it as JSON.
         json: print one JSON document.
     """
     from hilum.cli.listing import list_recipes

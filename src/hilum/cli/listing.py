@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
+from collections.abc import Sequence
 from importlib import util
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hilum.cli.terminal import print_json, print_line, render_table
+from hilum.errors import UsageError
+
+if TYPE_CHECKING:
+    from hilum.recipes.schema import Recipe
 
 EXTRAS = {
     "gdcm": ("JPEG, JPEG-LS and JPEG 2000 inside DICOM", "pip install 'hilum[dicom]'"),
@@ -21,22 +27,45 @@ EXTRAS = {
 }
 
 
-def list_recipes(name: str | None, *, as_json: bool) -> int:
-    """All recipes, or one in full."""
+def list_recipes(words: Sequence[str], *, as_json: bool) -> int:
+    """All recipes, or one: as JSON, or with `show` in words and with the header of its file."""
     from hilum.recipes.convert import to_json
     from hilum.recipes.registry import RECIPES
-    from hilum.workflow.plan import named
+    from hilum.workflow.recipe_file import find_recipe
 
-    if name is not None or as_json:
-        chosen = named([name]) if name else list(RECIPES.values())
+    show, names = words[:1] == ("show",), words[1:] if words[:1] == ("show",) else words
+    if len(names) > 1 or (show and not names):
+        raise UsageError("hilum recipes", expected="show NAME, NAME, or nothing", found=" ".join(words))
+    if show and not as_json:
+        return _show(find_recipe(names[0]))
+    if names or as_json:
+        chosen = [find_recipe(name) for name in names] or list(RECIPES.values())
         documents = [to_json(recipe) for recipe in chosen]
-        print_json(documents[0] if name else documents)
+        print_json(documents[0] if names else documents)
         return 0
     rows = [(r.name, r.model.name, r.model.weights, r.description) for r in RECIPES.values()]
     widths = [max(len(row[column]) for row in rows) for column in range(3)]
     for row in rows:
         print_line("  ".join(cell.ljust(width) for cell, width in zip(row[:3], widths, strict=True)) + "  " + row[3])
     return 0
+
+
+def _show(recipe: Recipe) -> int:
+    from hilum.recipes.convert import flatten
+    from hilum.recipes.registry import RECIPES, header_of
+
+    if RECIPES.get(recipe.name) == recipe:
+        print_line(header_of(recipe.name))
+        print_line()
+    rows = [(name, value) for name, value in flatten(recipe) if not (_AUGMENTS.match(name) and float(value) == 0)]
+    width = max(len(name) for name, _ in rows)
+    for name, value in rows:
+        print_line(f"{name.ljust(width)}  {value}".rstrip())
+    print_line("\nChanges to pictures that are not listed are off.")
+    return 0
+
+
+_AUGMENTS = re.compile(r"augmentation\.|.*\.steps\.")
 
 
 def list_networks(*, as_json: bool) -> int:

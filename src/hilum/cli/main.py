@@ -18,6 +18,7 @@ ABOUT = (
 
 COMMANDS: dict[str, Callable[..., int]] = {
     "study": commands.study,
+    "train": commands.train,
     "draw": commands.draw,
     "compare": commands.compare,
     "report": commands.report,

@@ -36,6 +36,7 @@ def _shown_as(metavar: str):
 
 Folder = Annotated[Path | None, _shown_as("FOLDER")]
 Duration = Annotated[str, _shown_as("DURATION")]
+Settings = Annotated[tuple[str, ...], tyro.conf.UseAppendAction, _shown_as("FIELD=VALUE")]
 Names = Annotated[str, _shown_as("NAME,NAME")]
 Pattern = Annotated[str | None, _shown_as("REGEX")]
 Device = Literal["auto", "cpu", "cuda", "mps"]

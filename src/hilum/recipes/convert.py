@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import types
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from hilum.recipes.schema import Recipe
@@ -25,6 +25,11 @@ def from_json(document: Mapping[str, Any]) -> Recipe:
     return _build(Recipe, document, "recipe")
 
 
+def flatten(recipe: Recipe) -> Iterator[tuple[str, str]]:
+    """Every field as its dotted path and its value as `override` takes it."""
+    yield from _flatten(to_json(recipe), "")
+
+
 def override(recipe: Recipe, field: str, text: str) -> Recipe:
     """A copy with one field changed.
 
@@ -42,6 +47,19 @@ def override(recipe: Recipe, field: str, text: str) -> Recipe:
         place = place[_key(place, part, field)]
     place[_key(place, last, field)] = _typed(text, place[_key(place, last, field)])
     return from_json(document)
+
+
+def _flatten(value: Any, path: str) -> Iterator[tuple[str, str]]:
+    if isinstance(value, dict):
+        for name, each in value.items():
+            yield from _flatten(each, f"{path}.{name}" if path else name)
+    elif isinstance(value, list) and any(isinstance(each, (dict, list)) for each in value):
+        for number, each in enumerate(value):
+            yield from _flatten(each, f"{path}.{number}")
+    elif isinstance(value, list):
+        yield path, ",".join(map(str, value))
+    else:
+        yield path, str(value).casefold() if isinstance(value, bool) or value is None else str(value)
 
 
 def _key(place: Any, part: str, field: str) -> Any:
@@ -67,7 +85,8 @@ def _typed(text: str, present: Any) -> Any:
             return text.casefold() == "true"
         raise ValueError(f"expected true or false, found {text}")
     if isinstance(present, list):
-        return [_typed(part.strip(), present[0] if present else "") for part in text.split(",") if part.strip()]
+        parts = [part.strip() for part in text.split(",") if part.strip()]
+        return [_typed(part, present[0] if present else 0 if part.isdecimal() else "") for part in parts]
     if isinstance(present, (int, float)):
         try:
             return float(text) if isinstance(present, float) else int(text)

@@ -12,7 +12,7 @@ from hilum.data.build import QUARANTINE, Dataset, build_dataset
 from hilum.data.cache import READER, remove_stale
 from hilum.data.manifest import Manifest, read_manifest
 from hilum.data.scan import FACTS
-from hilum.data.sources import list_images
+from hilum.data.sources import Listing, list_images
 from hilum.errors import DataError
 from hilum.transforms import Preprocessing
 from hilum.workflow.options import Options
@@ -41,15 +41,7 @@ def study_data(
         DataError: nothing usable.
     """
     listing = list_images(data, options.labels)
-    identity = digest_of(
-        READER,
-        FACTS,
-        listing.digest(),
-        options.patient_pattern,
-        options.val_fraction,
-        options.test_fraction,
-        options.seed,
-    )
+    identity = identity_of(listing, options)
     about = study_dir / "manifest.json"
     known = read_json(about)
     if known and known.get("identity") == identity:
@@ -81,6 +73,19 @@ def study_data(
     write_csv(study_dir / "quarantine.csv", dataset.quarantine[QUARANTINE])
     write_json(about, {"identity": identity, "data": str(data)})
     return StudyData(dataset.manifest, dataset.quarantine, dataset.rejected, False)
+
+
+def identity_of(listing: Listing, options: Options) -> str:
+    """Changes with the files and with every option that a manifest depends on."""
+    return digest_of(
+        READER,
+        FACTS,
+        listing.digest(),
+        options.patient_pattern,
+        options.val_fraction,
+        options.test_fraction,
+        options.seed,
+    )
 
 
 def write_csv(path: Path, table: pd.DataFrame) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from hilum.errors import UsageError
 from hilum.recipes.schema import Recipe
@@ -46,6 +47,16 @@ class Options:
         unknown = [name for name in self.loggers if name not in LOGGERS]
         _check("--log", not unknown, f"some of {', '.join(LOGGERS)}", unknown[0] if unknown else "")
         _check("replicates", self.replicates >= 2, "at least 2", self.replicates)
+
+    def of_a_run(self) -> dict[str, Any]:
+        """What `hilum train --resume` has to know of them, beside the manifest."""
+        weights_dir = None if self.weights_dir is None else str(self.weights_dir)
+        return {
+            "seed": self.seed,
+            "replicates": self.replicates,
+            "weights_dir": weights_dir,
+            "loggers": list(self.loggers),
+        }
 
 
 def _check(what: str, right: bool, expected: str, found: object) -> None:

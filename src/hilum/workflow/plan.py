@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
@@ -12,6 +11,7 @@ from hilum.errors import RecipeError, WeightsNotFound
 from hilum.models import find_local_weights
 from hilum.recipes.registry import RECIPES
 from hilum.recipes.schema import Recipe
+from hilum.workflow.recipe_file import find_recipe
 
 TAKEN = ("cache", "drawn")
 """Folders of a study that are no runs."""
@@ -59,7 +59,7 @@ def named(names: Iterable[str | Recipe]) -> list[Recipe]:
     Raises:
         RecipeError: a name that no recipe has, or one twice.
     """
-    recipes = [name if isinstance(name, Recipe) else _by_name(name) for name in names]
+    recipes = [name if isinstance(name, Recipe) else find_recipe(name) for name in names]
     for recipe in recipes:
         if not re.fullmatch(r"[A-Za-z0-9][\w.+-]*", recipe.name) or recipe.name in TAKEN:
             raise RecipeError(
@@ -69,14 +69,6 @@ def named(names: Iterable[str | Recipe]) -> list[Recipe]:
     if repeated:
         raise RecipeError("--recipes", expected="each recipe once", found=f"{sorted(repeated)[0]} more than once")
     return recipes
-
-
-def _by_name(name: str) -> Recipe:
-    if name in RECIPES:
-        return RECIPES[name]
-    near = difflib.get_close_matches(name, RECIPES, n=1, cutoff=0.4)
-    way_out = f"Did you mean `{near[0]}`?" if near else "`hilum recipes` lists them."
-    raise RecipeError("--recipes", expected=f"one of {', '.join(RECIPES)}", found=name, way_out=way_out)
 
 
 def _default(weights_dir: Path | None, quick: bool) -> tuple[list[Recipe], tuple[str, ...]]:

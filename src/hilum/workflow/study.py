@@ -126,8 +126,8 @@ def _run_in(
             data = drawn_data(study_dir / "drawn", options.seed, bar)
     with clock.stage("data", voice) as bar:
         found = study_data(data, study_dir, options, [preprocessing_of(recipe) for recipe in recipes], bar)
-    warnings = [*remarks, *found.manifest.facts["warnings"], *_rejection_warning(found)]
-    _tell(voice, found, warnings)
+    warnings = [*remarks, *found.manifest.facts["warnings"], *rejection_warning(found)]
+    tell_data(voice, found, warnings)
     if options.recipes is None:
         images = len(found.manifest.split("train"))
         recipes = tuple(suited(recipe, images, quick=options.quick) for recipe in recipes)
@@ -207,14 +207,16 @@ def _device_name(device: str) -> str:
     return choose_device(device).type
 
 
-def _rejection_warning(found: StudyData) -> list[str]:
+def rejection_warning(found: StudyData) -> list[str]:
+    """A sentence about files that could not be used, or none."""
     if not found.rejected:
         return []
     files = "1 file" if found.rejected == 1 else f"{found.rejected} files"
     return [f"{files} could not be used; quarantine.csv names each with a reason."]
 
 
-def _tell(voice: Voice, found: StudyData, warnings: Sequence[str]) -> None:
+def tell_data(voice: Voice, found: StudyData, warnings: Sequence[str]) -> None:
+    """Images of each split and class, the rule that patients are told apart by, and what is odd about the data."""
     counts = found.manifest.counts()
     for split, row in counts.iterrows():
         voice.say(f"  {split!s:6} {int(row.sum()):>6,}  " + ", ".join(f"{name} {n:,}" for name, n in row.items()))
