@@ -100,7 +100,7 @@ def _inverted(manifest: Manifest, likeness: np.ndarray) -> list[Finding]:
             code="inverted",
             severity="error" if chosen.mean() > 0.05 or (one_class and chosen.mean() > 0.01) else "warning",
             title="Inverted pictures",
-            sentence=f"{counted(int(chosen.sum()), 'picture')} of {len(manifest):,} seem inverted: their lungs are bright"
+            sentence=f"{counted(int(chosen.sum()), 'picture')} of {len(manifest):,} seem inverted: the lungs are bright"
             + (f"; all of them are {labels[0]}." if one_class else "."),
             way_out="Invert them, or export them again: MONOCHROME1 in DICOM means that 0 is white.",
             files=_lowest(manifest, likeness, chosen),

@@ -1,0 +1,104 @@
+"""What a set of images can decide: the power of comparisons of two models, and the smallest difference they can see."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from scipy import special
+
+from hilum.evaluation.intervals import normal_quantile
+
+POWER, LEVEL = 0.8, 0.95
+_EXACT = 600
+
+
+def unpaired_power(n: float, base: float, difference: float, level: float = LEVEL) -> float:
+    """Chance that the z-test of two shares, each of n other images, sees a difference.
+
+    Args:
+        n: images behind each share, perhaps effective.
+        base, difference: the true shares are base and base + difference, both in [0, 1].
+        level: 1 minus the error of the first kind.
+
+    Returns:
+        The power in [0, 1]: by summing over all outcomes up to 600 images, by the normal distribution beyond.
+    """
+    if round(n) <= _EXACT:
+        return _summed(max(1, round(n)), base, base + difference, normal_quantile(level))
+    better, middle = base + difference, base + difference / 2
+    under_null = np.sqrt(2 * middle * (1 - middle) / n)
+    under_truth = np.sqrt((base * (1 - base) + better * (1 - better)) / n)
+    reach = normal_quantile(level) * under_null
+    ends = special.ndtr(np.array([abs(difference) - reach, -abs(difference) - reach]) / max(under_truth, 1e-12))
+    return float(ends.sum())
+
+
+def _summed(n: int, first: float, second: float, quantile: float) -> float:
+    k = np.arange(n + 1)
+    shares = k / n
+    middle = (shares[:, None] + shares[None]) / 2
+    spread = np.sqrt(2 * middle * (1 - middle) / n)
+    rejected = np.abs(shares[:, None] - shares[None]) > quantile * spread + 1e-12
+    return float(_binomial(k, n, first) @ rejected @ _binomial(k, n, second))
+
+
+def paired_power(n: float, discordant: float, difference: float, level: float = LEVEL) -> float:
+    """Chance that the exact McNemar test sees a difference of two models on the same images.
+
+    Args:
+        n: images, perhaps effective.
+        discordant: share of the images on which just one of the two is right, in (0, 1].
+        difference: of their accuracies, at most `discordant`.
+        level: 1 minus the error of the first kind.
+
+    Returns:
+        The power in [0, 1], summed over all numbers of discordant images that can occur.
+    """
+    count, wins = max(1, round(n)), (1 + min(1.0, difference / discordant)) / 2
+    spread = 8 * np.sqrt(count * discordant) + 8
+    low, high = max(0, int(count * discordant - spread)), min(count, int(count * discordant + spread))
+    seen = np.arange(low, high + 1)
+    chance = _binomial(seen, count, discordant)
+    rejected = np.array([_rejected(int(m), wins, level) for m in seen])
+    return float(chance @ rejected)
+
+
+def _rejected(m: int, wins: float, level: float) -> float:
+    """Chance that an exact sign test on m discordant images rejects."""
+    if m == 0:
+        return 0.0
+    k = np.arange(m + 1)
+    tail = np.minimum(1.0, 2 * special.bdtr(np.minimum(k, m - k), m, 0.5))
+    return float(_binomial(k, m, wins) @ (tail <= 1 - level))
+
+
+def _binomial(k: np.ndarray, n: int, share: float) -> np.ndarray:
+    share = min(max(share, 1e-12), 1 - 1e-12)
+    logs = special.gammaln(n + 1) - special.gammaln(k + 1) - special.gammaln(n - k + 1)
+    return np.exp(logs + k * np.log(share) + (n - k) * np.log1p(-share))
+
+
+def smallest_difference(power_of: Callable[[float], float], largest: float, power: float = POWER) -> float:
+    """The smallest difference that is seen with a power, NaN where even the largest is not.
+
+    Args:
+        power_of: from a difference in [0, largest] to its power; rises with it.
+    """
+    if power_of(largest) < power:
+        return float("nan")
+    low, high = 0.0, largest
+    for _ in range(16):
+        middle = (low + high) / 2
+        low, high = (low, middle) if power_of(middle) >= power else (middle, high)
+    return high
+
+
+def detectable_unpaired(n: float, base: float = 0.9) -> float:
+    """Smallest gain over an accuracy that two sets of n other images show with 80 % power."""
+    return smallest_difference(lambda difference: unpaired_power(n, base, difference), 1 - base)
+
+
+def detectable_paired(n: float, discordant: float = 0.1) -> float:
+    """Smallest gain that the same n images show with 80 % power, where two models disagree on a share of them."""
+    return smallest_difference(lambda difference: paired_power(n, discordant, difference), discordant)
