@@ -2,6 +2,7 @@ import pytest
 import torch
 
 from hilum.models import create_model
+from hilum.models.stages import select_stages, set_trained_stages, stage_table
 
 VIT = ["patch_embed", *(f"blocks.{number}" for number in range(12)), "norm", "head"]
 FAMILIES = {
@@ -64,3 +65,37 @@ def test_networks_of_other_kinds_have_stages_too(name):
     assert {id(each) for each in model.parameters()} == {
         id(each) for stage in model.stages.values() for each in stage.parameters()
     }
+
+
+SMALL = {
+    **{"vit_small_patch14_dinov2": 28, "vit_base_patch16_224": 32, "deit_tiny_distilled_patch16_224": 32},
+    **{"swin_tiny_patch4_window7_224": 56, "vgg16": 32, "vgg11_bn": 32, "inception_v4": 96},
+}
+"""Sides of a tiny picture that a network can still use; 64 for the others."""
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize(
+    "name", [*FAMILIES, "inception_v4", "xcit_nano_12_p16_224", "maxvit_tiny_rw_224", "edgenext_small"]
+)
+def test_any_family_keeps_the_one_signature_at_tiny_sizes(name, channels):
+    side = SMALL.get(name, 64)
+    with torch.device("meta"):
+        model = create_model(name, num_classes=3, in_channels=channels, image_size=side, hidden=(8,)).eval()
+        image = torch.empty(2, channels, side, side)
+        embedding = model.embed(image)
+        assert embedding.shape == (2, model.embedding_dim)
+        assert model(image).shape == (2, 3)
+
+
+@pytest.mark.parametrize(
+    "name", ["densenet121", "convnext_tiny", "vit_small_patch14_dinov2", "swin_tiny_patch4_window7_224"]
+)
+def test_the_last_stages_of_any_family_can_be_trained_alone(name):
+    model = on_meta(name)
+    model.fresh = frozenset()  # as with weights
+    set_trained_stages(model, select_stages(model, "last:2"))
+    names = list(model.stages)[-3:]
+    assert [row["name"] for row in stage_table(model) if row["trained"]] == names
+    model.train()
+    assert not any(each.training for each in next(iter(model.stages.values())).parts)

@@ -131,8 +131,12 @@ def _load(name: str, snapshot: Snapshot) -> nn.Module:
     try:
         module.load_state_dict(load_file(snapshot.folder / FILES[1]))
     except Exception as error:  # safetensors and torch answer a damaged or foreign file with several kinds of error
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise WeightsNotFound(f"weights of {name} in {snapshot.folder}", expected=f"{name}", found=reason) from error
+        lines = str(error).splitlines() or [type(error).__name__]
+        raise WeightsNotFound(
+            f"weights of {name} in {snapshot.folder}",
+            expected="the weights of the whole backbone",
+            found=lines[min(1, len(lines) - 1)],
+        ) from error
     return module
 
 
