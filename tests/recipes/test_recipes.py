@@ -28,7 +28,7 @@ def test_missing_fields_take_their_defaults():
 @pytest.mark.parametrize(
     ("field", "text", "expected"),
     [
-        ("phases.0.lr", "0.25", 0.25),
+        ("phases.1.lr", "0.25", 0.25),
         ("model.name", "resnet18", "resnet18"),
         ("batch_size", "8", 8),
         ("overfit_check", "false", False),
@@ -46,7 +46,7 @@ def test_an_override_is_read_as_the_fields_type(field, text, expected):
     ("field", "text", "words"),
     [
         ("phases.0.lrr", "1", "Did you mean `lr`"),
-        ("phases.7.lr", "1", "below 1"),
+        ("phases.7.lr", "1", "below 2"),
         ("modell.name", "x", "Did you mean `model`"),
         ("batch_size", "many", "a number"),
         ("preprocessing.fit", "padd", "pad, stretch, crop"),
