@@ -146,6 +146,49 @@ def train(
     )
 
 
+def augment(
+    data: tyro.conf.Positional[Path],
+    /,
+    *,
+    recipe: Annotated[str, tyro.conf.arg(metavar="NAME")],
+    set: Settings = (),
+    labels: str = "folders",
+    images: int = 6,
+    versions: int = 5,
+    out: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None,
+    seed: int = 0,
+    json: bool = False,
+) -> int:
+    """Draw a sheet of originals beside their augmented versions.
+
+    Example: hilum augment chest_xray --recipe b-simplecnn-augmented --out sheet.png
+
+    Args:
+        data: a folder of class folders, of train/ and test/ folders of those, or a CSV or Parquet manifest.
+        recipe: a name from hilum recipes, or a file of your own.
+        set: change one field, such as augmentation.rotation=20; may be given again.
+        labels: folders, kermany3, or a regular expression with a group named label.
+        images: rows of the sheet, the classes in turn.
+        versions: augmented pictures in each row.
+        out: the picture, .png, .jpg or .webp; augment-NAME.png when left out.
+        seed: of the images that are shown and of the changes.
+        json: print one JSON document.
+    """
+    from hilum.cli.augmenting import run_augment_command
+
+    return run_augment_command(
+        data,
+        recipe,
+        changes=set,
+        labels=labels,
+        images=images,
+        versions=versions,
+        out=out,
+        seed=seed,
+        as_json=json,
+    )
+
+
 def draw(
     out: tyro.conf.Positional[Path],
     /,

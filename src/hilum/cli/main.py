@@ -19,6 +19,7 @@ ABOUT = (
 COMMANDS: dict[str, Callable[..., int]] = {
     "study": commands.study,
     "train": commands.train,
+    "augment": commands.augment,
     "draw": commands.draw,
     "compare": commands.compare,
     "report": commands.report,

@@ -11,6 +11,7 @@ from pathlib import Path
 from markupsafe import Markup
 
 from hilum.report.charts.palette import render_stylesheet, render_variables
+from hilum.report.sections.augmented import make_augmented
 from hilum.report.sections.banner import render_banner
 from hilum.report.sections.comparison import make_comparison
 from hilum.report.sections.confusion import make_confusion
@@ -61,7 +62,7 @@ CHAPTERS = (
         ),
     ),
     Chapter("test", "How often the test split was opened", (make_ledger,)),
-    Chapter("making", "How it was made", (make_repetition, make_recipe, make_stages)),
+    Chapter("making", "How it was made", (make_repetition, make_recipe, make_augmented, make_stages)),
     Chapter("notes", "How to read the figures", (make_notes,)),
 )
 

@@ -49,14 +49,15 @@ def read_thumbnail(manifest: Manifest, image_path: str, sha256: str = "") -> Thu
         if not path.is_file():
             return Thumbnail(image_path, sentence="This picture is no longer where the study found it.")
         image = read_image(path, shorter_side=SIDE)
-        uri, width, height = _encode(image.pixels)
+        uri, width, height = encode_picture(image.pixels)
     except (HilumError, OSError, ValueError) as error:
         return Thumbnail(image_path, sentence=f"This picture can no longer be read: {error}")
     changed = bool(sha256) and bool(image.sha256) and image.sha256 != sha256
     return Thumbnail(image_path, uri, width, height, "The file has changed since the study." if changed else "")
 
 
-def _encode(pixels: np.ndarray) -> tuple[str, int, int]:
+def encode_picture(pixels: np.ndarray) -> tuple[str, int, int]:
+    """Grey pixels `[H, W]`, uint8 or uint16, as a small picture: data URI, width, height in pixels."""
     from PIL import Image
 
     grey = (pixels >> 8).astype(np.uint8) if pixels.dtype == np.uint16 else pixels
