@@ -272,3 +272,25 @@ def test_temperature_and_operating_points_are_fitted_on_validation_and_go_with_t
     assert val.about["temperature"] == 1.0 and test.about["temperature"] == extras["temperature"]
     assert val.about["model_sha256"] == test.about["model_sha256"]
     assert "Where to draw the line" in result.report.read_text()
+
+
+def test_guards_are_run_and_a_model_file_that_was_exchanged_is_found(study, tiny):
+    first = study()
+    document = json.loads((first.study_dir / "guards.json").read_text())
+    assert not [each for each in document["findings"] if each["severity"] == "error"]
+    assert json.loads((first.study_dir / "tiny/rescored.json").read_text())["verdicts"] == []
+    assert "Loaded anew in a process of its own" in first.report.read_text()
+    from hilum.models import create_model, load_model, save_model
+    from hilum.workflow.guards import find_study_verdicts
+    from hilum.workflow.options import Options
+
+    path = first.study_dir / "tiny/model.safetensors"
+    _, header = load_model(path)
+    fresh = create_model("cnn-tiny", num_classes=2, in_channels=1, image_size=32, seed=99)
+    facts = {name: getattr(header, name) for name in ("labels", "preprocessing", "recipe", "fingerprint", "extras")}
+    save_model(path, fresh, **facts)
+    found = find_study_verdicts(first.study_dir, ["tiny"], "tiny", first.manifest, Options(device="cpu"))
+    assert "not-reproduced" in [each["code"] for each in found]
+    from hilum.report import write_report
+
+    assert "These figures are worth nothing as they stand" in write_report(first.study_dir).read_text()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from hilum.cli.auditing import check_audit
 from hilum.cli.terminal import Terminal, print_json, print_line, render_table
 from hilum.errors import CheckFailed
 from hilum.workflow.options import Options
@@ -32,8 +33,11 @@ def run_study_command(data: Path | None, options: Options, *, strict: bool, as_j
 
 
 def _check(result: Study) -> None:
+    check_audit(result.audit)
     verdicts = list(result.test.verdicts) if result.test else []
     errors = [verdict.sentence for verdict in verdicts if verdict.severity == "error"]
+    about = ("", result.chosen_run)
+    errors += [each["sentence"] for each in result.guards if each["severity"] == "error" and each["run"] in about]
     if result.test is None or errors:
         found = errors[0] if errors else "no usable run"
         raise CheckFailed("--strict", expected="figures that can be trusted", found=found)
@@ -74,6 +78,7 @@ def _document(result: Study) -> dict[str, Any]:
         "headline": result.headline,
         "chosen_run": result.chosen_run,
         "rejected": result.rejected,
+        "audit": result.audit.counts(),
         "leaderboard": leaderboard.to_dict("records"),
         "test": test,
     }

@@ -8,6 +8,8 @@ from markupsafe import Markup, escape
 
 from hilum.evaluation.values import Estimate, Evaluation
 from hilum.report.charts.intervals import find_range
+from hilum.report.sections.audit import anchor_of
+from hilum.report.sections.guards import find_errors
 from hilum.report.sections.section import evaluated, print_number, render
 from hilum.report.sections.trust import find_checks
 from hilum.report.study_folder import Study
@@ -37,9 +39,8 @@ def render_headline(study: Study) -> Markup:
     return render(
         "headline.html",
         study=study,
-        errors=[verdict.sentence for verdict in evaluation.verdicts if verdict.severity == "error"]
-        if evaluation
-        else [],
+        errors=_errors(study, evaluation),
+        faults=[(fault, anchor_of(fault)) for fault in study.audit.errors] if study.audit else (),
         sentence=describe_result(study),
         not_for=NOT_FOR,
         asked=_asked(study),
@@ -48,6 +49,13 @@ def render_headline(study: Study) -> Markup:
         sure=_sure(evaluation) if evaluation else "",
         checks=find_checks(study),
     )
+
+
+def _errors(study: Study, evaluation: Evaluation | None) -> list[str]:
+    if evaluation is None:
+        return []
+    verdicts = [verdict.sentence for verdict in evaluation.verdicts if verdict.severity == "error"]
+    return [*verdicts, *find_errors(study)]
 
 
 def describe_result(study: Study) -> Markup:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from hilum.evaluation.values import Evaluation
+from hilum.report.sections.guards import read_guards
 from hilum.report.sections.section import evaluated
 from hilum.report.study_folder import Study
 from hilum.report.words import (
@@ -44,7 +45,7 @@ def find_checks(study: Study) -> tuple[Check, ...]:
     evaluation = evaluated(study)
     if evaluation is not None:
         checks += [_check_openings(study, evaluation), *_check_answers(evaluation), *_check_baseline(evaluation)]
-        checks += [*_check_gap(study), *_check_sizes(evaluation)]
+        checks += [*_check_gap(study), *_check_sizes(evaluation), *_check_guards(study)]
     return tuple(checks)
 
 
@@ -133,6 +134,19 @@ def _check_gap(study: Study) -> Iterator[Check]:
         yield Check(False, f"{both}: the test pictures are harder or of another kind than those it learned from.")
     else:
         yield Check(True, f"{both}: the intervals overlap.")
+
+
+def _check_guards(study: Study) -> Iterator[Check]:
+    findings = read_guards(study)
+    if findings is None:
+        return
+    for finding in findings:
+        if finding.severity != "error":  # those stand above everything else
+            yield Check(False, end_sentence(finding.sentence))
+    if not any(finding.code in ("not-reproduced", "not-rescored") for finding in findings):
+        yield Check(True, "Loaded anew in a process of its own, the saved model gives the answers that were evaluated.")
+    if not findings:
+        yield Check(True, "Files, splits, figures and training fit together: no guard found anything.")
 
 
 def _check_sizes(evaluation: Evaluation) -> Iterator[Check]:
