@@ -13,7 +13,7 @@ from typing import Any
 
 from hilum.version import __version__
 
-__all__ = ["__version__", "load", "study", "train"]
+__all__ = ["__version__", "audit", "load", "study", "train"]
 
 
 def __getattr__(name: str) -> Any:
@@ -22,4 +22,8 @@ def __getattr__(name: str) -> Any:
         from hilum import api
 
         return getattr(api, name)
+    if name == "audit":  # the room of this name, which can be called
+        import importlib
+
+        return importlib.import_module("hilum.audit")
     raise AttributeError(f"module 'hilum' has no attribute {name!r}")

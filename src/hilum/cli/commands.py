@@ -189,6 +189,49 @@ def augment(
     )
 
 
+def audit(
+    data: tyro.conf.Positional[Path],
+    /,
+    *,
+    labels: str = "folders",
+    out: Folder = None,
+    strict: bool = False,
+    patient_pattern: Pattern = None,
+    val_fraction: float = 0.2,
+    test_fraction: float = 0.2,
+    seed: int = 0,
+    json: bool = False,
+) -> int:
+    """Say what is wrong with a data set before anybody trains on it.
+
+    Example: hilum audit chest_xray --strict
+
+    Args:
+        data: a folder of class folders, of train/ and test/ folders of those, or a CSV or Parquet manifest.
+        labels: folders, kermany3, or a regular expression with a group named label.
+        out: where audit.json and audit.html go; runs/NAME when left out, as for hilum study.
+        strict: exit 5 when there is an error among the findings.
+        patient_pattern: regular expression on the path; its groups make the patient key.
+        val_fraction: share of the training images that validates.
+        test_fraction: share of all images that tests, where no test split is given.
+        seed: of everything that is drawn.
+        json: print one JSON document.
+    """
+    from hilum.cli.auditing import run_audit_command
+    from hilum.workflow.options import Options
+
+    options = Options(
+        labels=labels,
+        out=out,
+        patient_pattern=patient_pattern,
+        val_fraction=val_fraction,
+        test_fraction=test_fraction,
+        seed=seed,
+        command=shlex.join(["hilum", *sys.argv[1:]]),
+    )
+    return run_audit_command(data, options, strict=strict, as_json=json)
+
+
 def draw(
     out: tyro.conf.Positional[Path],
     /,

@@ -18,6 +18,7 @@ ABOUT = (
 
 COMMANDS: dict[str, Callable[..., int]] = {
     "study": commands.study,
+    "audit": commands.audit,
     "train": commands.train,
     "augment": commands.augment,
     "draw": commands.draw,

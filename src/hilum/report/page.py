@@ -7,10 +7,12 @@ import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from markupsafe import Markup
 
 from hilum.report.charts.palette import render_stylesheet, render_variables
+from hilum.report.sections.audit import make_audit
 from hilum.report.sections.augmented import make_augmented
 from hilum.report.sections.banner import render_banner
 from hilum.report.sections.comparison import make_comparison
@@ -43,6 +45,7 @@ class Chapter:
 
 
 CHAPTERS = (
+    Chapter("audit", "The audit of the data", (make_audit,)),
     Chapter("data", "The data", (make_counts, make_samples, make_shapes, make_patients, make_left_out)),
     Chapter("runs", "The runs compared", (make_leaderboard, make_comparison, make_fruitless)),
     Chapter(
@@ -97,18 +100,35 @@ def describe_study(study_dir: Path) -> str:
 
 def render_page(study: Study) -> Markup:
     """The whole page of a study."""
+    return render_document(
+        study, describe_result(study).striptags(), render_headline(study) + render_banner(study), _chapters_of(study)
+    )
+
+
+def render_document(about: Any, title: str, head: Markup, chapters: list[tuple[Chapter, list[Section]]]) -> Markup:
+    """A page in the report's style.
+
+    Args:
+        about: has `facts` with the `name`, time (`started`) and version (`hilum`) that frame the page.
+        title: of the browser's tab.
+        head: the first screen.
+        chapters: each with its sections; a section without a title has its own heading.
+    """
     style = render_variables() + (TEMPLATES / "style.css").read_text(encoding="utf-8") + render_stylesheet()
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
     return render(
         "page.html",
-        study=study,
-        title=describe_result(study).striptags(),
+        study=about,
+        title=title,
         style=Markup(style),
         policy=f"default-src 'none'; style-src 'sha256-{digest}'; img-src data:; base-uri 'none'; form-action 'none'",
-        headline=render_headline(study),
-        banner=render_banner(study),
-        chapters=list(_fill_chapters(study)),
+        head=head,
+        chapters=chapters,
     )
+
+
+def _chapters_of(study: Study) -> list[tuple[Chapter, list[Section]]]:
+    return list(_fill_chapters(study))
 
 
 def _fill_chapters(study: Study) -> Iterator[tuple[Chapter, list[Section]]]:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, TypeVar
 
+from hilum.audit.finding import Audit, read_audit
 from hilum.data.manifest import Manifest, read_manifest
 from hilum.data.predictions import Predictions, read_predictions
 from hilum.errors import DataError
@@ -124,8 +125,10 @@ class Run:
 
     @property
     def split(self) -> str | None:
-        """The split that the report speaks of: test once it was opened, else val; None before any evaluation."""
-        return next((split for split in ("test", "val") if split in self.evaluations), None)
+        """The split that the report speaks of: test once it was opened, else val, or other data that a model was tried
+        on; None before any evaluation.
+        """
+        return next((split for split in ("test", "val", "other") if split in self.evaluations), None)
 
     @property
     def evaluation(self) -> Evaluation | None:
@@ -149,6 +152,7 @@ class Study:
 
     Args:
         broken_ledger_line: the first line of the ledger that does not follow from those before it.
+        audit: the findings about the data; None where there was no audit.
     """
 
     folder: Path
@@ -159,6 +163,7 @@ class Study:
     broken_ledger_line: int | None
     leaderboard: tuple[Standing, ...]
     chosen: Run | None
+    audit: Audit | None = None
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -186,6 +191,7 @@ def read_study(folder: Path) -> Study:
         broken_ledger_line=find_broken_line(folder),
         leaderboard=tuple(map(_standing, _read_csv(folder / "leaderboard.csv"))),
         chosen=read_run(folder / facts.chosen_run) if facts.chosen_run else None,
+        audit=read_audit(folder / "audit.json") if (folder / "audit.json").exists() else None,
     )
 
 

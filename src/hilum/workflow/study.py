@@ -12,12 +12,15 @@ from typing import Any
 
 import pandas as pd
 
+from hilum.audit import Audit, read_audit
+from hilum.audit.pictures import CANVAS
 from hilum.data.manifest import Manifest
 from hilum.data.sources import list_images
 from hilum.errors import DataError
 from hilum.evaluation.values import Evaluation
 from hilum.recipes.schema import Recipe
 from hilum.version import __version__
+from hilum.workflow.audit import AUDIT, audit_of
 from hilum.workflow.choice import leaderboard_of, open_test_split
 from hilum.workflow.data import StudyData, drawn_data, study_data, write_csv
 from hilum.workflow.options import CPU_BUDGET, DRAWN_BUDGET, Options
@@ -50,6 +53,11 @@ class Study:
     rejected: int
     report: Path
     interrupted: bool = False
+
+    @property
+    def audit(self) -> Audit:
+        """The findings about the data."""
+        return read_audit(self.study_dir / AUDIT)
 
     @property
     def headline(self) -> str:
@@ -125,12 +133,17 @@ def _run_in(
         with clock.stage("drawing X-rays", voice) as bar:
             data = drawn_data(study_dir / "drawn", options.seed, bar)
     with clock.stage("data", voice) as bar:
-        found = study_data(data, study_dir, options, [preprocessing_of(recipe) for recipe in recipes], bar)
+        wanted = [CANVAS, *(preprocessing_of(recipe) for recipe in recipes)]
+        found = study_data(data, study_dir, options, wanted, bar)
     warnings = [*remarks, *found.manifest.facts["warnings"], *rejection_warning(found)]
     tell_data(voice, found, warnings)
     if options.recipes is None:
         images = len(found.manifest.split("train"))
         recipes = tuple(suited(recipe, images, quick=options.quick) for recipe in recipes)
+    with clock.stage("audit", voice) as bar:
+        audit = audit_of(found, study_dir, options, bar)
+    for finding in audit.errors:
+        voice.warn(finding.sentence)
     outcomes = _run_all(recipes, found.manifest, study_dir, options, clock, voice)
     interrupted = any(outcome.interrupted for outcome in outcomes)
     with clock.stage("evaluation", voice):
