@@ -1,5 +1,6 @@
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import torch
@@ -160,3 +161,22 @@ def test_weights_that_are_not_of_imagenet_are_not_called_so():
 def test_the_autoencoder_is_no_classifier():
     with pytest.raises(RecipeError, match="create_autoencoder"):
         create_model("autoencoder", num_classes=2, in_channels=1)
+
+
+DOCUMENT = Path(__file__).parents[2] / "docs" / "models.md"
+
+
+def test_the_table_in_the_documentation_is_the_registry():
+    found = [
+        [cell.strip(" `") for cell in line.strip("| \n").split(" | ")]
+        for line in DOCUMENT.read_text().replace("|  |", "| - |").splitlines()
+        if line.startswith("| `") and line.count(" | ") == 6
+    ]
+    expected = []
+    for row in list_models():
+        shape = f"{row['image_size']}x{row['image_size']}x{row['in_channels']}"
+        classes = f"{row['num_classes'] or '-'}" + (", one output" if row["output"] == "sigmoid" else "")
+        systems = " ".join(row["systems"]) or "-"
+        facts = [row["name"], f"{row['parameters']:,}", shape, classes, row["weights"], systems]
+        expected.append([*facts, row["description"].replace("`", "")])
+    assert [[cell.replace("`", "") for cell in row] for row in found] == expected
