@@ -27,6 +27,7 @@ def study(
     quick: bool = False,
     weights_dir: str | Path | None = None,
     patient_pattern: str | None = None,
+    corrections: str | Path | None = None,
     val_fraction: float = 0.2,
     test_fraction: float = 0.2,
     replicates: int = 1000,
@@ -46,6 +47,7 @@ def study(
         quick: small and short, to see whether everything works.
         weights_dir: a folder of pre-trained weights, one folder a model.
         patient_pattern: regular expression on the path; its groups make the patient key.
+        corrections: a suspected-labels.csv with corrected labels filled in.
         val_fraction: share of the training images that validates, in (0, 0.5].
         test_fraction: share of all images that tests, where no test split is given, in (0, 0.5].
         replicates: of the bootstrap behind the intervals.
@@ -69,6 +71,7 @@ def study(
         device=device,
         seed=seed,
         patient_pattern=patient_pattern,
+        corrections=None if corrections is None else Path(corrections),
         val_fraction=val_fraction,
         test_fraction=test_fraction,
         replicates=replicates,
@@ -152,6 +155,7 @@ def audit(
     labels: str = "folders",
     out: str | Path | None = None,
     patient_pattern: str | None = None,
+    corrections: str | Path | None = None,
     val_fraction: float = 0.2,
     test_fraction: float = 0.2,
     seed: int = 0,
@@ -164,6 +168,7 @@ def audit(
         labels: `folders`, `kermany3`, or a regular expression with a group named `label`.
         out: where `audit.json` and `audit.html` go; `runs/NAME` when None, as for a study of the same data.
         patient_pattern: regular expression on the path; its groups make the patient key.
+        corrections: a suspected-labels.csv with corrected labels filled in.
         val_fraction, test_fraction: as for `study`.
         voice: told what goes on; None is silent.
 
@@ -178,6 +183,7 @@ def audit(
         out=None if out is None else Path(out),
         seed=seed,
         patient_pattern=patient_pattern,
+        corrections=None if corrections is None else Path(corrections),
         val_fraction=val_fraction,
         test_fraction=test_fraction,
         command=f"hilum.audit({str(data)!r}, labels={labels!r}, seed={seed})",

@@ -6,15 +6,8 @@ from sklearn.linear_model import Ridge
 from sklearn.metrics import roc_auc_score
 
 from hilum.audit.folds import Design
-from hilum.audit.probe import (
-    PENALTIES,
-    corrected,
-    factorise_folds,
-    held_out_auroc,
-    held_out_scores,
-    probe_elsewhere,
-    run_probe,
-)
+from hilum.audit.probe import corrected, held_out_auroc, probe_elsewhere, run_probe
+from hilum.audit.ridge import PENALTIES, factorise_folds, held_out_scores
 from hilum.evaluation.bootstrap import Patients
 
 

@@ -19,7 +19,7 @@ REPLICATES = 400
 
 
 def macro_auroc(scores: np.ndarray, labels: np.ndarray, design: Design) -> np.ndarray:
-    """Mean over classes of the AUROC of one class against the rest, for each of P label vectors.
+    """Mean over the classes that have images of the AUROC of one class against the rest, for each of P label vectors.
 
     Args:
         scores: float `[N, P, C]`.
@@ -34,7 +34,8 @@ def macro_auroc(scores: np.ndarray, labels: np.ndarray, design: Design) -> np.nd
     positive = labels.T[:, :, None] == np.array(design.columns)
     count = positive.sum(axis=0)
     beaten = (ranks * positive).sum(axis=0) - count * (count + 1) / 2
-    return (beaten / np.maximum(count * (len(scores) - count), 1)).mean(axis=1)
+    pairs = count * (len(scores) - count)  # none where a class has no images, or all of them
+    return (beaten / np.maximum(pairs, 1)).sum(axis=1) / np.maximum((pairs > 0).sum(axis=1), 1)
 
 
 def macro_auroc_estimate(

@@ -18,6 +18,7 @@ from hilum.audit.columns import IN_WORDS, encode_column, encode_columns, header_
 from hilum.audit.finding import Finding
 from hilum.audit.folds import Design, can_hold_out
 from hilum.audit.probe import ProbeResult, corrected, held_out_auroc, run_probe
+from hilum.audit.sample import sample_patients
 from hilum.audit.shortcuts import ALARM
 from hilum.audit.views import Views
 from hilum.audit.wording import interval, listed, percent
@@ -69,8 +70,10 @@ def find_shift(manifest: Manifest, views: Views, *, seed: int = 0) -> list[Findi
 def probe_shift(manifest: Manifest, views: Views, *, seed: int = 0) -> list[ShiftResult]:
     """Every probe that the data have enough patients for: pictures and headers, over all images and inside each class.
 
-    Test membership is shuffled inside the classes, so that other class shares alone are no shift.
+    Test membership is shuffled inside the classes, so that other class shares alone are no shift. Of a very large data
+    set a sample is probed, see `sample.MOST_IMAGES`.
     """
+    manifest, views = sample_patients(manifest, views, seed=seed)
     table = manifest.table
     is_test = (table["split"] == "test").to_numpy().astype(np.int64)
     patients = Patients.of(table["patient_id"])

@@ -22,6 +22,7 @@ from hilum.audit.columns import IN_WORDS, encode_column, header_columns
 from hilum.audit.finding import Finding, Severity
 from hilum.audit.folds import Design, can_hold_out
 from hilum.audit.probe import ProbeResult, corrected, held_out_auroc, probe_elsewhere, run_probe
+from hilum.audit.sample import sample_patients
 from hilum.audit.shortcut_views import VIEWS, WHOLE, View
 from hilum.audit.views import Views
 from hilum.audit.wording import interval
@@ -83,7 +84,11 @@ def find_shortcuts(manifest: Manifest, views: Views, *, seed: int = 0) -> list[F
 
 
 def probe_shortcuts(manifest: Manifest, views: Views, *, seed: int = 0) -> ShortcutProbes | None:
-    """Probes every view; None where a class has fewer than two patients outside the test split."""
+    """Probes every view; None where a class has fewer than two patients outside the test split.
+
+    Of a very large data set a sample is probed, see `sample.MOST_IMAGES`.
+    """
+    manifest, views = sample_patients(manifest, views, seed=seed)
     table = manifest.table
     labels = manifest.labels.encode(table["label"].tolist())
     patients = Patients.of(table["patient_id"])
@@ -131,6 +136,9 @@ def _finding(found: ViewResult, severity: Severity, probes: ShortcutProbes, mani
         figures |= {"this view, on test": found.test, "whole picture, on test": whole.test}
     columns = _header_table(probes) if view.code == "header" else []
     sentence = _sentence(found, whole, severity, manifest.labels.names)
+    outside_test = int((manifest.table["split"] != "test").sum())
+    if len(probes.rows) < outside_test:
+        sentence += f" Measured on {len(probes.rows):,} of {outside_test:,} images, drawn patient by patient."
     if columns:
         sentence += f" Of its parts the {columns[0]['seen']} alone gets {columns[0]['auroc']}."
     return Finding(

@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 
 import tyro
 
-from hilum.cli.types import Device, Duration, Folder, Names, Pattern, Settings, names_of, seconds_of
+from hilum.cli.types import Device, Duration, File, Folder, Names, Pattern, Settings, names_of, seconds_of
 
 
 def study(
@@ -24,6 +24,7 @@ def study(
     strict: bool = False,
     weights_dir: Folder = None,
     patient_pattern: Pattern = None,
+    corrections: File = None,
     val_fraction: float = 0.2,
     test_fraction: float = 0.2,
     log: Names = "",
@@ -46,6 +47,7 @@ def study(
         strict: exit 5 when a figure cannot be trusted.
         weights_dir: a folder of pre-trained weights, one folder a model (also HILUM_WEIGHTS).
         patient_pattern: regular expression on the path; its groups make the patient key.
+        corrections: a suspected-labels.csv in which you have filled in the column corrected.
         val_fraction: share of the training images that validates.
         test_fraction: share of all images that tests, where no test split is given.
         log: also log to tensorboard, mlflow or wandb.
@@ -66,6 +68,7 @@ def study(
         device=device,
         seed=seed,
         patient_pattern=patient_pattern,
+        corrections=corrections,
         val_fraction=val_fraction,
         test_fraction=test_fraction,
         loggers=names_of(log),
@@ -197,6 +200,7 @@ def audit(
     out: Folder = None,
     strict: bool = False,
     patient_pattern: Pattern = None,
+    corrections: File = None,
     val_fraction: float = 0.2,
     test_fraction: float = 0.2,
     seed: int = 0,
@@ -212,6 +216,7 @@ def audit(
         out: where audit.json and audit.html go; runs/NAME when left out, as for hilum study.
         strict: exit 5 when there is an error among the findings.
         patient_pattern: regular expression on the path; its groups make the patient key.
+        corrections: a suspected-labels.csv in which you have filled in the column corrected.
         val_fraction: share of the training images that validates.
         test_fraction: share of all images that tests, where no test split is given.
         seed: of everything that is drawn.
@@ -224,6 +229,7 @@ def audit(
         labels=labels,
         out=out,
         patient_pattern=patient_pattern,
+        corrections=corrections,
         val_fraction=val_fraction,
         test_fraction=test_fraction,
         seed=seed,

@@ -35,6 +35,7 @@ def _shown_as(metavar: str):
 
 
 Folder = Annotated[Path | None, _shown_as("FOLDER")]
+File = Annotated[Path | None, _shown_as("FILE")]
 Duration = Annotated[str, _shown_as("DURATION")]
 Settings = Annotated[tuple[str, ...], tyro.conf.UseAppendAction, _shown_as("FIELD=VALUE")]
 Names = Annotated[str, _shown_as("NAME,NAME")]

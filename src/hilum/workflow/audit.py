@@ -12,6 +12,7 @@ from hilum.audit import Audit, audit_manifest, read_audit
 from hilum.audit.audit import RULES
 from hilum.audit.pictures import CANVAS
 from hilum.data.build import open_cache
+from hilum.data.corrections import read_corrections
 from hilum.data.manifest import Manifest
 from hilum.data.sources import list_images
 from hilum.errors import DataError
@@ -62,6 +63,8 @@ def run_audit(data: Path, options: Options, voice: Voice | None = None) -> Audit
 
     voice = voice or Silent()
     list_images(data, options.labels)  # before anything is written: a mistyped path leaves no folder behind
+    if options.corrections:
+        read_corrections(options.corrections)
     folder = options.out or Path("runs") / study_name(data, options.labels)
     folder.mkdir(parents=True, exist_ok=True)
     with locked(folder):

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pandas as pd
 
 from hilum.data.build import QUARANTINE, Dataset, build_dataset
 from hilum.data.cache import READER, remove_stale
+from hilum.data.corrections import correct_labels, read_corrections
 from hilum.data.manifest import Manifest, read_manifest
 from hilum.data.scan import FACTS
 from hilum.data.sources import Listing, list_images
@@ -42,6 +43,7 @@ def study_data(
     """
     listing = list_images(data, options.labels)
     identity = identity_of(listing, options)
+    corrections = read_corrections(options.corrections) if options.corrections else None
     about = study_dir / "manifest.json"
     known = read_json(about)
     if known and known.get("identity") == identity:
@@ -68,6 +70,9 @@ def study_data(
         seed=options.seed,
         on_progress=on_progress,
     )
+    if corrections:
+        corrected = correct_labels(dataset.manifest, corrections, left_out=dataset.quarantine["image_path"])
+        dataset = replace(dataset, manifest=corrected)
     remove_stale(study_dir / "cache", dataset.manifest.table["sha256"])
     dataset.manifest.write(study_dir / "manifest.parquet")
     write_csv(study_dir / "quarantine.csv", dataset.quarantine[QUARANTINE])
@@ -85,6 +90,7 @@ def identity_of(listing: Listing, options: Options) -> str:
         options.val_fraction,
         options.test_fraction,
         options.seed,
+        *([read_corrections(options.corrections).sha256] if options.corrections else []),
     )
 
 

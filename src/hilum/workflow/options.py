@@ -32,6 +32,7 @@ class Options:
     device: str = "auto"
     seed: int = 0
     patient_pattern: str | None = None
+    corrections: Path | None = None
     val_fraction: float = 0.2
     test_fraction: float = 0.2
     replicates: int = 1000

@@ -14,6 +14,7 @@ import pandas as pd
 
 from hilum.audit import Audit, read_audit
 from hilum.audit.pictures import CANVAS
+from hilum.data.corrections import read_corrections
 from hilum.data.manifest import Manifest
 from hilum.data.sources import list_images
 from hilum.errors import DataError
@@ -113,6 +114,8 @@ def run_study(data: Path | None, options: Options, voice: Voice | None = None) -
     recipes, remarks = plan_recipes(options.recipes, weights_dir=options.weights_dir, quick=options.quick)
     if data is not None:
         list_images(data, options.labels)  # before anything is written: a mistyped path leaves no folder behind
+    if options.corrections:
+        read_corrections(options.corrections)
     study_dir = options.out or Path("runs") / study_name(data, options.labels)
     study_dir.mkdir(parents=True, exist_ok=True)
     with locked(study_dir):
