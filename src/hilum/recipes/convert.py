@@ -40,7 +40,7 @@ def override(recipe: Recipe, field: str, text: str) -> Recipe:
     Raises:
         ValueError: no such field (with the nearest one), or text that is not of its type.
     """
-    document = to_json(recipe)
+    document = to_json(from_json(to_json(recipe)))  # 10 in a field of degrees becomes 10.0
     *parents, last = field.split(".")
     place: Any = document
     for part in parents:

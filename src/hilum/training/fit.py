@@ -21,7 +21,7 @@ from hilum.training.attempts import Attempts
 from hilum.training.datamodule import ExampleDataset, Examples, FeatureDataset
 from hilum.training.features import HeadOnly, feature_examples, head_examples
 from hilum.training.interrupt import graceful_interrupt
-from hilum.training.keeper import Interrupted, Keeper, OnStep, StopRequest, save_beside, write_history
+from hilum.training.keeper import Interrupted, Keeper, OnEpoch, OnStep, StopRequest, save_beside, write_history
 from hilum.training.phase import Phase
 from hilum.training.probe import FEW, check_it_learns
 from hilum.training.work import PhasePlan, Settings, Work, plan_phase
@@ -73,6 +73,7 @@ def fit(
     loggers: Sequence[Any] = (),
     on_step: OnStep | None = None,
     allow: Collection[str] = (),
+    on_epoch: OnEpoch | None = None,
 ) -> FitResult:
     """Trains a network in phases and leaves it with the weights of the best epoch of the last one.
 
@@ -86,6 +87,7 @@ def fit(
         time_budget: seconds; schedules are shortened so that they still run to their end.
         loggers: Lightning loggers.
         allow: guards of `hilum.models.stages.set_trained_stages` that are lifted on purpose.
+        on_epoch: called after each epoch with the history so far; what it raises ends the training.
 
     Raises:
         CannotLearn: the network cannot memorise 16 images.
@@ -94,7 +96,9 @@ def fit(
     """
     tune_cpu()
     stop = StopRequest()
-    fitter = _Fitter(model, train, val, preprocessing, settings, run_dir, device, stop, list(loggers), on_step, allow)
+    fitter = _Fitter(
+        model, train, val, preprocessing, settings, run_dir, device, stop, list(loggers), on_step, allow, on_epoch
+    )
     started = time.monotonic()
     with graceful_interrupt(stop):
         fitter.run(list(phases), math.inf if time_budget is None else started + time_budget)
@@ -115,6 +119,7 @@ class _Fitter:
     loggers: list[Any]
     on_step: OnStep | None
     allow: Collection[str] = ()
+    on_epoch: OnEpoch | None = None
     result: FitResult = field(default_factory=FitResult)
 
     def run(self, phases: list[Phase], deadline: float) -> None:
@@ -156,7 +161,13 @@ class _Fitter:
             self.stop.deadline = max(self.stop.deadline, time.monotonic() + HEAD_SECONDS)
         folder = self.run_dir / "checkpoints"
         keeper = Keeper(
-            self.run_dir, number, self.result.history, patience=phase.patience, stop=self.stop, on_step=self.on_step
+            self.run_dir,
+            number,
+            self.result.history,
+            patience=phase.patience,
+            stop=self.stop,
+            on_step=self.on_step,
+            on_epoch=self.on_epoch,
         )
         if number == 0 and self.settings.overfit_check and not keeper.last.exists():
             self._check(work)

@@ -24,6 +24,9 @@ LOGGED = ("lr", "train_loss", "train_accuracy", "val_loss", "val_accuracy", "val
 OnStep = Callable[[int, int, str], None]
 """Called after each step with (steps done in this phase, steps in all, a few words)."""
 
+OnEpoch = Callable[[list[dict[str, Any]]], None]
+"""Called after each epoch with the history so far; what it raises ends the run."""
+
 
 class Interrupted(Exception):
     """Ctrl-C was pressed; raised at the end of a batch so that nothing is half done."""
@@ -56,6 +59,7 @@ class Keeper(Checkpoint):
         patience: epochs without a better validation loss before the phase ends; 0 = never.
         stop: interruption and deadline.
         on_step: progress.
+        on_epoch: sees each finished epoch.
     """
 
     def __init__(
@@ -67,10 +71,11 @@ class Keeper(Checkpoint):
         patience: int = 0,
         stop: StopRequest | None = None,
         on_step: OnStep | None = None,
+        on_epoch: OnEpoch | None = None,
     ) -> None:
         self.run_dir, self.phase, self.patience = run_dir, phase, patience
         self.earlier = list(rows)
-        self.stop, self.on_step = stop or StopRequest(), on_step
+        self.stop, self.on_step, self.on_epoch = stop or StopRequest(), on_step, on_epoch
         self.started, self.figures = time.monotonic(), dict[str, float]()
         self.restart()
 
@@ -135,6 +140,8 @@ class Keeper(Checkpoint):
         self._record(trainer, pl_module)
         write_history(self.run_dir / "history.csv", self.history)
         save_beside(self.last, trainer.save_checkpoint)
+        if self.on_epoch:
+            self.on_epoch(self.history)
         self._maybe_stop(trainer)
 
     def _record(self, trainer: pl.Trainer, module: TrainingModule) -> None:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 import platform
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from hilum.errors import UsageError
 from hilum.version import __version__
@@ -42,25 +43,38 @@ def digest_of(*parts: Any) -> str:
 
 
 @contextmanager
-def locked(study_dir: Path) -> Iterator[None]:
+def locked(study_dir: Path, *, wait: float = 0.0) -> Iterator[None]:
     """Holds a study's folder for one process.
+
+    Args:
+        wait: seconds that another process is waited for.
 
     Raises:
         UsageError: another process works in it.
     """
+    deadline = time.monotonic() + wait
     with (study_dir / ".lock").open("a") as file:
-        try:
-            import fcntl
-
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except ImportError:  # Windows: no such lock
-            pass
-        except OSError:
-            way_out = "Wait for it, or give another folder with --out."
-            raise UsageError(
-                str(study_dir), expected="a folder of its own", found="a study at work in it", way_out=way_out
-            ) from None
+        while not _lock(file):
+            if time.monotonic() >= deadline:
+                way_out = "Wait for it, or give another folder with --out."
+                raise UsageError(
+                    str(study_dir), expected="a folder of its own", found="a study at work in it", way_out=way_out
+                )
+            time.sleep(0.2)
         yield
+
+
+def _lock(file: TextIO) -> bool:
+    """Whether the lock could be had; it is held until the file is closed."""
+    try:
+        import fcntl
+
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except ImportError:  # Windows: no such lock
+        pass
+    except OSError:
+        return False
+    return True
 
 
 def now() -> str:

@@ -65,6 +65,7 @@ def run_recipe(
     run: str | None = None,
     say: Callable[[str], None] | None = None,
     allow: Collection[str] = (),
+    on_epoch: Callable[[list[dict[str, Any]]], None] | None = None,
 ) -> RunOutcome:
     """Trains, predicts validation, evaluates it; whatever goes wrong becomes an outcome, never an end of the study.
 
@@ -74,6 +75,7 @@ def run_recipe(
         run: the run's folder below `study_dir`; the recipe's name when None.
         say: told before training which stages each phase trains, and afterwards what was noted.
         allow: guards of `hilum.models.stages.set_trained_stages` that are lifted on purpose.
+        on_epoch: called after each epoch with the history so far; a HilumError that it raises fails the run.
     """
     recipe = from_json(to_json(recipe))  # 1 and 1.0 are one recipe
     run = run or recipe.name
@@ -85,7 +87,7 @@ def run_recipe(
         return finished
     _make_room(run_dir, identity, recipe, manifest, options)
     try:
-        environment = _train(recipe, manifest, run_dir, study_dir, options, time_budget, on_step, say, allow)
+        environment = _train(recipe, manifest, run_dir, study_dir, options, time_budget, on_step, say, allow, on_epoch)
         if environment["interrupted"] and not environment["epochs_done"]:
             return RunOutcome(run, recipe.name, "skipped", "Interrupted before its first epoch had ended.", True)
         evaluation = add_evaluation(run_dir, "val", options)
@@ -157,6 +159,7 @@ def _train(
     on_step: Callable[[int, int, str], None],
     say: Callable[[str], None] | None,
     allow: Collection[str],
+    on_epoch: Callable[[list[dict[str, Any]]], None] | None,
 ) -> dict[str, Any]:
     """Trains, saves the model file, predicts validation with it; returns what `environment.json` is to hold."""
     from hilum.inference.device import choose_device
@@ -187,6 +190,7 @@ def _train(
         loggers=make_loggers(options.loggers, run_dir),
         on_step=on_step,
         allow=allow,
+        on_epoch=on_epoch,
     )
     rows = manifest.split("val")
     choice = choose_policy(

@@ -72,6 +72,11 @@ class Prepared:
     rejected: int
     deadline: float | None
 
+    @property
+    def is_over(self) -> bool:
+        """Whether the time budget is used up."""
+        return self.deadline is not None and time.monotonic() >= self.deadline
+
     def seconds_left(self, runs: int = 1) -> float | None:
         """For each of so many runs that are still to come."""
         return None if self.deadline is None else max(self.deadline - time.monotonic(), 1.0) / runs
@@ -128,8 +133,11 @@ def resume_run(
 
 
 @contextmanager
-def prepare(recipe: Recipe, data: Path, options: Options, voice: Voice) -> Iterator[Prepared]:
+def prepare(recipe: Recipe, data: Path, options: Options, voice: Voice, *, wait: float = 0.0) -> Iterator[Prepared]:
     """Reads the data and holds the folder for one process as long as the context lasts.
+
+    Args:
+        wait: seconds that another process in the folder is waited for.
 
     Raises:
         UsageError: the folder holds runs on other data, or on the same data split in another way.
@@ -141,7 +149,7 @@ def prepare(recipe: Recipe, data: Path, options: Options, voice: Voice) -> Itera
     study_dir = options.out or Path("runs") / _folder_name(data, options)
     _refuse_other_data(study_dir, identity_of(listing, options))
     study_dir.mkdir(parents=True, exist_ok=True)
-    with locked(study_dir):
+    with locked(study_dir, wait=wait):
         with voice.stage("data") as bar:
             found = study_data(data, study_dir, options, [preprocessing_of(recipe)], bar)
         tell_data(voice, found, [*found.manifest.facts["warnings"], *rejection_warning(found)])
