@@ -74,15 +74,14 @@ SMALL = {
 """Sides of a tiny picture that a network can still use; 64 for the others."""
 
 
-@pytest.mark.parametrize("channels", [1, 3])
 @pytest.mark.parametrize(
     "name", [*FAMILIES, "inception_v4", "xcit_nano_12_p16_224", "maxvit_tiny_rw_224", "edgenext_small"]
 )
-def test_any_family_keeps_the_one_signature_at_tiny_sizes(name, channels):
+def test_any_family_keeps_the_one_signature_at_tiny_sizes_and_with_one_channel(name):
     side = SMALL.get(name, 64)
     with torch.device("meta"):
-        model = create_model(name, num_classes=3, in_channels=channels, image_size=side, hidden=(8,)).eval()
-        image = torch.empty(2, channels, side, side)
+        model = create_model(name, num_classes=3, in_channels=1, image_size=side, hidden=(8,)).eval()
+        image = torch.empty(2, 1, side, side)
         embedding = model.embed(image)
         assert embedding.shape == (2, model.embedding_dim)
         assert model(image).shape == (2, 3)
