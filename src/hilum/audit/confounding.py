@@ -29,6 +29,8 @@ ALONE = 0.95
 
 SIGNIFICANCE = 0.001
 MOST_VALUES, BINS, FEW, RARE = 12, 5, 20, 10
+LEAST_SHUFFLED = 0.00051
+
 OF_THE_PICTURE = frozenset({"bytes per pixel", "size", "shape"})
 """What the content of a picture moves as well (a hazy lung packs into fewer bytes): never more than a warning."""
 
@@ -188,7 +190,7 @@ def _p_value(counts: np.ndarray) -> float:
     """As `independence_test`; the chi-square distribution's where shuffled tables only say "below 1 in 2,000"."""
     statistic, p = independence_test(counts)
     rows, columns = (np.count_nonzero(counts.sum(axis=axis)) for axis in (1, 0))
-    return float(special.chdtrc((rows - 1) * (columns - 1), statistic)) if 0 < p < 0.00051 else p
+    return float(special.chdtrc((rows - 1) * (columns - 1), statistic)) if 0 < p < LEAST_SHUFFLED else p
 
 
 def _alone(counts: pd.DataFrame) -> tuple[str, ...]:

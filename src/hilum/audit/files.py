@@ -128,25 +128,23 @@ def _suspicious(table: pd.DataFrame) -> Finding | None:
 
 def _mixed(table: pd.DataFrame) -> Finding | None:
     columns = [name for name in ("format", "mode", "bits") if name in table]
-    kinds = table.groupby(columns, dropna=False).size().sort_values(ascending=False)
-    sizes = table.groupby(["height", "width"]).size()
-    if len(kinds) < 2 and len(sizes) < 2:
+    sizes = len(table.groupby(["height", "width"]).size())
+    kinds = table[columns].value_counts(dropna=False) if columns else pd.Series(dtype=int)
+    if len(kinds) < 2 and sizes < 2:
         return None
     low, high = int(table[["height", "width"]].min().min()), int(table[["height", "width"]].max().max())
-    words = [" ".join(str(part) for part in np.atleast_1d(key)) + f" bits ({n:,})" for key, n in kinds.items()]
-    size = f"{len(sizes):,} different sizes, from {low:,} to {high:,} pixels a side" if len(sizes) > 1 else "one size"
-    rows = [
-        {**dict(zip(columns, np.atleast_1d(np.array(key, dtype=object)), strict=True)), "images": int(number)}
-        for key, number in kinds.items()
-    ]
+    words = [" ".join(map(str, key)) + f" bits ({number:,})" for key, number in kinds.items()]
+    size = f"{sizes:,} different sizes, from {low:,} to {high:,} pixels a side" if sizes > 1 else "one size"
+    rows = [{**dict(zip(columns, key, strict=True)), "images": int(number)} for key, number in kinds.items()]
+    start = f"{counted(len(kinds), 'kind').capitalize()} of file: {listed(words, most=4)}; " if rows else ""
     return Finding(
         code="mixed-files",
         severity="note",
         title="Files of several kinds",
-        sentence=f"{counted(len(kinds), 'kind').capitalize()} of file: {listed(words, most=4)}; {size}.",
+        sentence=f"{start}{size}.",
         way_out="Harmless as long as it does not go with the class; the findings on shortcuts and confounding say so.",
         table=tuple(rows),
-        count=len(kinds),
+        count=max(len(kinds), 1),
     )
 
 

@@ -25,7 +25,7 @@ NUMBER_ALONE = PatientRule(
     "number-alone", r"(?:^|/)(?:NORMAL2-IM-|IM-|[A-Za-z]+[-_]?)?(\d+)[^/]*$", "the first number in the file name alone"
 )
 STEM = PatientRule("before-the-last-number", r"([^/]+?)[-_]\d+\.[^./]+$", "the file name up to its last number")
-FEW_PAIRS = 20
+FEW_PAIRS, MOST_PAIRS = 20, 2000
 DRAWS = 200
 
 
@@ -223,7 +223,8 @@ def _pairs(table: pd.DataFrame, generator: np.random.Generator) -> tuple[np.ndar
     sizes = first.groupby("patient_id")["sha256"].transform("size")
     paired = first[sizes == 2].sort_values("patient_id", kind="stable")
     within = paired.index.to_numpy().reshape(-1, 2)
-    labels, patients = table["label"].to_numpy(), table["patient_id"].to_numpy()
+    within = within[generator.permutation(len(within))[:MOST_PAIRS]]
+    labels, patients = (pd.factorize(table[name])[0] for name in ("label", "patient_id"))
     between = []
     for row in within[:, 0]:
         others = np.flatnonzero((labels == labels[row]) & (patients != patients[row]))

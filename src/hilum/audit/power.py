@@ -10,7 +10,7 @@ from scipy import special
 from hilum.evaluation.intervals import normal_quantile
 
 POWER, LEVEL = 0.8, 0.95
-_EXACT = 600
+_EXACT, _EXACT_PAIRED = 600, 2000
 
 
 def unpaired_power(n: float, base: float, difference: float, level: float = LEVEL) -> float:
@@ -53,8 +53,12 @@ def paired_power(n: float, discordant: float, difference: float, level: float = 
         level: 1 minus the error of the first kind.
 
     Returns:
-        The power in [0, 1], summed over all numbers of discordant images that can occur.
+        The power in [0, 1]: summed over all numbers of discordant images that can occur up to 2,000 images, by the
+        normal distribution beyond (Connor 1987).
     """
+    if round(n) > _EXACT_PAIRED:
+        reach, spread = normal_quantile(level) * np.sqrt(discordant), np.sqrt(max(discordant - difference**2, 1e-12))
+        return float(special.ndtr((difference * np.sqrt(n) - reach) / spread))
     count, wins = max(1, round(n)), (1 + min(1.0, difference / discordant)) / 2
     spread = 8 * np.sqrt(count * discordant) + 8
     low, high = max(0, int(count * discordant - spread)), min(count, int(count * discordant + spread))
