@@ -23,6 +23,7 @@ COMMANDS: dict[str, Callable[..., int]] = {
     "augment": commands.augment,
     "draw": commands.draw,
     "compare": commands.compare,
+    "replay": commands.replay,
     "report": commands.report,
     "recipes": commands.recipes,
     "models": commands.models,
