@@ -9,6 +9,7 @@ from pathlib import Path
 from hilum.recipes.schema import Recipe
 from hilum.serving.predictor import Predictor
 from hilum.workflow.audit import AuditedData, run_audit
+from hilum.workflow.evaluate import Trial, TrialOptions, evaluate_on
 from hilum.workflow.folds import Repetition, repeat_recipe
 from hilum.workflow.options import Options
 from hilum.workflow.recipe_file import find_recipe
@@ -184,6 +185,98 @@ def audit(
         seed=seed,
         patient_pattern=patient_pattern,
         corrections=None if corrections is None else Path(corrections),
+        val_fraction=val_fraction,
+        test_fraction=test_fraction,
+        command=f"hilum.audit({str(data)!r}, labels={labels!r}, seed={seed})",
+    )
+    return run_audit(Path(data), options, voice)
+
+
+def evaluate(
+    model: str | Path,
+    data: str | Path,
+    *,
+    labels: str = "folders",
+    mapping: Sequence[str] = (),
+    tta: Sequence[str] = (),
+    prevalence: float | None = None,
+    recalibrate: float | None = None,
+    patient_pattern: str | None = None,
+    replicates: int = 1000,
+    out: str | Path | None = None,
+    device: str = "auto",
+    seed: int = 0,
+    voice: Voice | None = None,
+) -> Trial:
+    """Tries a model on somebody else's data.
+
+    Where the model file lies in its study, the opening goes into the study's ledger, and images that the model was
+    trained or chosen on are left out.
+
+    Args:
+        model: a model file.
+        data: a folder of class folders, or a CSV or Parquet manifest; all its images are used, whatever their split.
+        labels: `folders`, `kermany3`, or a regular expression with a group named `label`.
+        mapping: such as `pneumonia=bacteria+virus`, see `hilum.evaluation.mapping.map_labels`.
+        tta: a policy of the model's recipe, or names of views; empty takes those of the model file.
+        prevalence: share of the ill, in (0, 1), at which PPV and NPV are given too.
+        recalibrate: share of the patients, in (0, 1), on which probabilities and thresholds are fitted anew.
+        out: folder; `runs/MODEL-on-DATA` when None.
+
+    Returns:
+        Figures with intervals; it shows itself in a notebook.
+
+    Raises:
+        HilumError: no model file, no usable data, or an option that does not fit, in one line.
+    """
+    options = TrialOptions(
+        labels=labels,
+        mapping=mapping,
+        tta=tta,
+        prevalence=prevalence,
+        recalibrate=recalibrate,
+        patient_pattern=patient_pattern,
+        out=None if out is None else Path(out),
+        device=device,
+        seed=seed,
+        replicates=replicates,
+        reason="hilum.evaluate",
+    )
+    return evaluate_on(Path(model), Path(data), options, voice)
+
+
+def audit(
+    data: str | Path,
+    *,
+    labels: str = "folders",
+    out: str | Path | None = None,
+    patient_pattern: str | None = None,
+    val_fraction: float = 0.2,
+    test_fraction: float = 0.2,
+    seed: int = 0,
+    voice: Voice | None = None,
+) -> AuditedData:
+    """Looks for everything that is wrong with a data set before anybody trains on it.
+
+    Args:
+        data: a folder of class folders, of train/ and test/ folders of those, or a CSV or Parquet manifest.
+        labels: `folders`, `kermany3`, or a regular expression with a group named `label`.
+        out: where `audit.json` and `audit.html` go; `runs/NAME` when None, as for a study of the same data.
+        patient_pattern: regular expression on the path; its groups make the patient key.
+        val_fraction, test_fraction: as for `study`.
+        voice: told what goes on; None is silent.
+
+    Returns:
+        The findings with the manifest that they are about, and the page.
+
+    Raises:
+        HilumError: no usable data or a wrong option, in one line.
+    """
+    options = Options(
+        labels=labels,
+        out=None if out is None else Path(out),
+        seed=seed,
+        patient_pattern=patient_pattern,
         val_fraction=val_fraction,
         test_fraction=test_fraction,
         command=f"hilum.audit({str(data)!r}, labels={labels!r}, seed={seed})",

@@ -4,6 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
+import hilum
 from hilum.recipes.schema import Augmentation, Model, Phase, Preprocessing, Recipe
 
 TINY = Recipe(
@@ -23,10 +24,21 @@ def tiny():
     return TINY
 
 
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory):
+    """A finished study of little pictures, and the folder of them; tests add to its ledger and to nothing else."""
+    root = tmp_path_factory.mktemp("trained")
+    data = _data_maker(root)()
+    return hilum.study(data, recipes=[TINY], out=root / "study", replicates=20, device="cpu"), data
+
+
 @pytest.fixture
 def make_data(tmp_path):
     """Writes class folders; `independent` makes the pictures know nothing of the class."""
+    return _data_maker(tmp_path)
 
+
+def _data_maker(tmp_path):
     def make(name="data", per_class=60, independent=False, labels=("normal", "viral"), seed=0):
         generator = np.random.default_rng(seed)
         for number, label in enumerate(labels):

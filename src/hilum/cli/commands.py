@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 
 import tyro
 
-from hilum.cli.types import Device, Duration, File, Folder, Names, Pattern, Settings, names_of, seconds_of
+from hilum.cli.types import Device, Duration, File, Folder, Names, Pattern, Settings, Space, names_of, seconds_of
 
 
 def study(
@@ -145,6 +145,72 @@ def train(
         resume=resume,
         folds=folds,
         seeds=seeds,
+        as_json=json,
+    )
+
+
+def tune(
+    recipe: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="RECIPE")],
+    data: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="DATA")],
+    /,
+    *,
+    trials: int = 20,
+    space: Space = (),
+    set: Settings = (),
+    labels: str = "folders",
+    out: Folder = None,
+    time_budget: Duration = "",
+    weights_dir: Folder = None,
+    patient_pattern: Pattern = None,
+    val_fraction: float | None = None,
+    test_fraction: float = 0.2,
+    device: Device = "auto",
+    seed: int = 0,
+    json: bool = False,
+) -> int:
+    """Search hyper-parameters on validation; list every trial, write the winner as a recipe.
+
+    Example: hilum tune scratch-cnn chest_xray --trials 30 --space phases.0.lr=1e-4..1e-2:log
+
+    Args:
+        recipe: a name from hilum recipes, or a file of your own.
+        data: a folder of class folders, of train/ and test/ folders of those, or a CSV or Parquet manifest.
+        trials: how many in all; the same command goes on, and may run in several processes at once.
+        space: FIELD=LOW..HIGH, FIELD=LOW..HIGH:log or FIELD=A,B,C; may be given again; the recipe's own when left out.
+        set: change one field beforehand; may be given again.
+        labels: folders, kermany3, or a regular expression with a group named label.
+        out: the folder for manifest, cache and trials; runs/NAME when left out.
+        time_budget: 90s, 14m or 1.5h for everything; no limit when left out.
+        weights_dir: a folder of pre-trained weights, one folder a model (also HILUM_WEIGHTS).
+        patient_pattern: regular expression on the path; its groups make the patient key.
+        val_fraction: share of the training images that validates; the recipe's, else 0.2.
+        test_fraction: share of all images that is kept for a test, where no test split is given.
+        device: where to compute.
+        seed: of everything that is drawn.
+        json: print one JSON document.
+    """
+    from hilum.cli.tuning import run_tune_command
+    from hilum.workflow.options import Options
+
+    options = Options(
+        labels=labels,
+        out=out,
+        time_budget=seconds_of(time_budget) if time_budget else None,
+        weights_dir=weights_dir,
+        device=device,
+        seed=seed,
+        patient_pattern=patient_pattern,
+        test_fraction=test_fraction,
+        command=shlex.join(["hilum", *sys.argv[1:]]),
+    )
+    return run_tune_command(
+        recipe,
+        data,
+        options,
+        trials=trials,
+        space=space,
+        changes=set,
+        val_fraction=val_fraction,
         as_json=json,
     )
 
@@ -285,6 +351,61 @@ def draw(
         seed=seed,
         as_json=json,
     )
+
+
+def evaluate(
+    model: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="MODEL")],
+    data: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="DATA")],
+    /,
+    *,
+    labels: str = "folders",
+    map: Annotated[tuple[str, ...], tyro.conf.arg(metavar="NAME=A+B")] = (),
+    tta: Names = "",
+    prevalence: float | None = None,
+    recalibrate: Annotated[float | None, tyro.conf.arg(metavar="FRACTION")] = None,
+    patient_pattern: Pattern = None,
+    replicates: int = 1000,
+    out: Folder = None,
+    device: Device = "auto",
+    seed: int = 0,
+    json: bool = False,
+) -> int:
+    """Try a model on somebody else's data: figures with intervals, at its thresholds, and how far the pictures lie off.
+
+    Example: hilum evaluate runs/chest_xray/finetuned/model.safetensors theirs --map pneumonia=bacteria+virus
+
+    Args:
+        model: a model file.
+        data: a folder of class folders, or a CSV or Parquet manifest; all its images are used, whatever their split.
+        labels: folders, kermany3, or a regular expression with a group named label.
+        map: classes of the data that count as one of the model's, or outputs of the model that are added up as one
+            class of the data; -=A leaves out class A.
+        tta: a policy of the model's recipe, or views such as plain,flip; the model file's own when left out.
+        prevalence: also give PPV and NPV where this share of the people is ill, such as 0.05.
+        recalibrate: fit probabilities and thresholds anew on this share of the patients, and try them on the others.
+        patient_pattern: regular expression on the path; its groups make the patient key.
+        replicates: of the bootstrap behind the intervals.
+        out: a folder for predictions, figures and page; runs/MODEL-on-DATA when left out.
+        device: where to compute.
+        seed: of the bootstrap and of the patients drawn to recalibrate.
+        json: print one JSON document.
+    """
+    from hilum.cli.evaluating import run_evaluate_command
+    from hilum.workflow.evaluate import TrialOptions
+
+    options = TrialOptions(
+        labels=labels,
+        mapping=map,
+        tta=names_of(tta),
+        prevalence=prevalence,
+        recalibrate=recalibrate,
+        patient_pattern=patient_pattern,
+        out=out,
+        device=device,
+        seed=seed,
+        replicates=replicates,
+    )
+    return run_evaluate_command(model, data, options, as_json=json)
 
 
 def compare(

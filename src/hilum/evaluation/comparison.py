@@ -91,9 +91,9 @@ class Comparison:
             return f"{self.runs[0]} ranks the images better than every other run, {where}, more surely than chance."
         rest = "no other run" if len(alike) == len(self.runs) - 1 else f"{len(alike)} of {len(self.runs) - 1} others"
         if len(alike) == len(self.runs) - 1:
-            return f"{self.runs[0]} has the best figure, but {where} {rest} can be told apart from it."
+            return f"{self.runs[0]} has the best AUROC, but {where} {rest} can be told apart from it by AUROC."
         return (
-            f"{self.runs[0]} has the best figure, but {where} {rest} cannot be told apart from it: {', '.join(alike)}."
+            f"{self.runs[0]} has the best AUROC, but {where} {rest} cannot be told apart from it: {', '.join(alike)}."
         )
 
     def to_json(self) -> dict[str, Any]:

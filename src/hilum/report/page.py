@@ -19,6 +19,7 @@ from hilum.report.sections.comparison import make_comparison
 from hilum.report.sections.confusion import make_confusion
 from hilum.report.sections.curves import make_precision_recall, make_reliability, make_roc
 from hilum.report.sections.data import make_counts, make_left_out, make_patients, make_samples
+from hilum.report.sections.gap import make_gap
 from hilum.report.sections.headline import describe_result, render_headline
 from hilum.report.sections.leaderboard import make_fruitless, make_leaderboard
 from hilum.report.sections.ledger import make_ledger
@@ -53,6 +54,7 @@ CHAPTERS = (
         "The chosen run",
         (
             make_training,
+            make_gap,
             make_confusion,
             make_per_class,
             make_roc,

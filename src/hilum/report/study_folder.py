@@ -68,6 +68,7 @@ class StudyFacts:
     chosen_run: str | None = None
     runs: tuple[RunOutcome, ...] = ()
     warnings: tuple[str, ...] = ()
+    other_openings: tuple[Mapping[str, Any], ...] = ()
     versions: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -226,7 +227,7 @@ def _read_facts(path: Path) -> StudyFacts:
 def _facts(known: dict[str, Any]) -> StudyFacts:
     known["stages"] = tuple(Stage(**_known(Stage, stage)) for stage in known.get("stages", ()))
     known["runs"] = tuple(RunOutcome(**_known(RunOutcome, run)) for run in known.get("runs", ()))
-    known |= {name: tuple(known.get(name, ())) for name in ("labels", "warnings")}
+    known |= {name: tuple(known.get(name, ())) for name in ("labels", "warnings", "other_openings")}
     return StudyFacts(**known)
 
 

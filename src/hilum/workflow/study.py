@@ -24,10 +24,13 @@ from hilum.version import __version__
 from hilum.workflow.audit import AUDIT, audit_of
 from hilum.workflow.choice import leaderboard_of, open_test_split
 from hilum.workflow.data import StudyData, drawn_data, study_data, write_csv
+from hilum.workflow.gap import explain_run
+from hilum.workflow.guards import find_study_verdicts
 from hilum.workflow.options import CPU_BUDGET, DRAWN_BUDGET, Options
 from hilum.workflow.plan import plan_recipes, suited
 from hilum.workflow.record import locked, machine, now, versions, write_json
 from hilum.workflow.run import RunOutcome, preprocessing_of, run_recipe
+from hilum.workflow.siblings import find_other_openings
 from hilum.workflow.voice import Silent, Voice
 
 
@@ -44,6 +47,7 @@ class Study:
         rejected: files that could not be used.
         report: the page.
         interrupted: Ctrl-C ended it early; the test split was not opened, and the same call goes on.
+        guards: what `guards.json` holds: one entry a finding with `run`, `code`, `severity`, `sentence`.
     """
 
     study_dir: Path
@@ -54,6 +58,7 @@ class Study:
     rejected: int
     report: Path
     interrupted: bool = False
+    guards: tuple[dict[str, Any], ...] = ()
 
     @property
     def audit(self) -> Audit:
@@ -154,6 +159,14 @@ def _run_in(
         write_csv(study_dir / "leaderboard.csv", leaderboard)
         to_open = None if interrupted else chosen
         test = open_test_split(study_dir, to_open, found.manifest, options) if to_open else None
+        if to_open:
+            explain_run(study_dir / to_open, found.manifest, study_dir, test, options)
+    with clock.stage("guards", voice):
+        figured = [outcome.run for outcome in outcomes if outcome.status in ("done", "collapsed")]
+        guards = find_study_verdicts(study_dir, figured, chosen, found.manifest, options)
+    for entry in guards:
+        if entry["run"] in ("", chosen):
+            voice.warn(entry["sentence"])
     outcome_facts = {
         "data": "drawn X-rays" if drawn else str(data),
         "device": _device_name(options.device),
@@ -165,11 +178,14 @@ def _run_in(
         "chosen_run": chosen,
         "runs": [asdict(outcome) for outcome in outcomes],
         "warnings": warnings,
+        "other_openings": find_other_openings(study_dir, found.manifest),
     }
     write_json(study_dir / "study.json", study_facts(study_dir, found.manifest, options, outcome_facts))
     with clock.stage("report", voice):
         report = _write_pages(study_dir, outcomes)
-    return Study(study_dir, found.manifest, leaderboard, chosen, test, found.rejected, report, interrupted)
+    return Study(
+        study_dir, found.manifest, leaderboard, chosen, test, found.rejected, report, interrupted, tuple(guards)
+    )
 
 
 def study_facts(study_dir: Path, manifest: Manifest, options: Options, outcome: dict[str, Any]) -> dict[str, Any]:

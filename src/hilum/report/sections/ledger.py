@@ -4,12 +4,26 @@ from __future__ import annotations
 
 from hilum.report.sections.section import Section, render
 from hilum.report.study_folder import Study
-from hilum.report.words import render_times
+from hilum.report.words import join_words, render_times
 
 
 def make_ledger(study: Study) -> Section:
     """Every line of the ledger."""
-    return Section("The ledger", render("ledger.html", openings=study.ledger, sentence=_describe(study)))
+    return Section("The ledger", render("ledger.html", openings=study.ledger, sentence=_describe_all(study)))
+
+
+def _describe_all(study: Study) -> str:
+    others = study.facts.other_openings
+    if not others:
+        return _describe(study)
+    looks = sum(int(each["openings"]) for each in others)
+    listed = join_words([f"{each['study']} ({render_times(int(each['openings']))})" for each in others])
+    most = max(int(each["shared"]) for each in others)
+    return (
+        f"{_describe(study)} But other studies beside this one opened the same images {render_times(looks)}: {listed}; "
+        f"up to {most:,} of the {int(others[0]['images']):,} test images. Whoever saw those figures before choosing "
+        "what to do here sees a figure that is too good, by an amount that nobody can tell afterwards."
+    )
 
 
 def _describe(study: Study) -> str:

@@ -93,6 +93,10 @@ def _check_openings(study: Study, evaluation: Evaluation) -> Check:
     if study.broken_ledger_line is not None:
         return Check(False, f"The ledger was changed after it was written: see its line {study.broken_ledger_line}.")
     opened = sum(opening.split == "test" for opening in study.ledger)
+    elsewhere = sum(int(each["openings"]) for each in study.facts.other_openings)
+    if opened == 1 and elsewhere:
+        looks = f"other studies beside it looked at the same images {render_times(elsewhere)}"
+        return Check(False, f"The test split was opened once here, but {looks}; see the ledger.")
     if opened == 1:
         return Check(True, "The test split was opened once, for the run that validation had chosen.")
     if opened == 0:

@@ -1,0 +1,34 @@
+"""Validation minus test of the chosen run, taken apart and written beside it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from hilum.audit.gap import explain_gap, small_pictures
+from hilum.audit.pictures import CANVAS
+from hilum.data.build import open_cache
+from hilum.data.manifest import Manifest
+from hilum.data.predictions import read_predictions
+from hilum.evaluation.values import Evaluation
+from hilum.models.weights import file_sha256
+from hilum.workflow.options import Options
+from hilum.workflow.record import read_json, write_json
+
+GAP = "gap.json"
+
+
+def explain_run(run_dir: Path, manifest: Manifest, study_dir: Path, test: Evaluation | None, options: Options) -> None:
+    """Writes `gap.json` of a run whose test split was opened; what is there for the same predictions is left."""
+    if test is None:
+        return
+    paths = [run_dir / f"predictions-{split}.parquet" for split in ("val", "test")]
+    of = [file_sha256(path) for path in paths]
+    if (read_json(run_dir / GAP) or {}).get("of") == of:
+        return
+    canvases = open_cache(manifest, CANVAS, study_dir / "cache").of(manifest.table)
+    columns = {name: manifest.table[name].to_numpy() for name in ("split", "label", "patient_id", "sha256")}
+    val, on_test = (read_predictions(path) for path in paths)
+    found = explain_gap(
+        val, on_test, small_pictures(canvases), columns, replicates=options.replicates, seed=options.seed
+    )
+    write_json(run_dir / GAP, {**found.to_json(), "of": of})
