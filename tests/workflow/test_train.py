@@ -26,7 +26,7 @@ def train(make_data, tmp_path, tiny):
     """Trains on little pictures."""
 
     def train(recipe=tiny, **options):
-        data = tmp_path / "data" if (tmp_path / "data").exists() else make_data(per_class=40)
+        data = tmp_path / "data" if (tmp_path / "data").exists() else make_data()
         return hilum.train(recipe, data, **{"out": tmp_path / "out", "replicates": 50, **options})
 
     return train
@@ -176,10 +176,12 @@ def test_a_folder_with_runs_on_another_split_is_refused(train, tmp_path):
     assert train(seed=1).validation
 
 
-def test_what_cannot_be_trained(train, tiny):
+def test_what_cannot_be_trained(train, tiny, make_data, tmp_path):
     with pytest.raises(RecipeError, match="anomaly detector"):
         train(replace(tiny, anomaly=Anomaly()))
     with pytest.raises(TrainingError, match="sigmoid"):
-        train(replace(tiny, model=replace(tiny.model, output="sigmoid"), name="three"), labels=r"(?P<label>p\d\d)")
+        three = make_data("three", per_class=12, labels=("normal", "bacterial", "viral"))
+        single = replace(tiny, model=replace(tiny.model, output="sigmoid"))
+        hilum.train(single, three, out=tmp_path / "single", replicates=20)
     with pytest.raises(UsageError, match="2 folds or more"):
         train(folds=1)
