@@ -20,6 +20,10 @@ INVERTED, UNLIKE = -0.35, 0.25
 """Correlation with the typical picture below which a picture is taken for inverted, or for something else. Of 5,840
 pictures of `chest_xray_224` the lowest has 0.22, one in a hundred is below 0.53; drawn ones stay above 0.58."""
 
+FENCE = 3.2
+"""And how many standard deviations below the median (on Fisher's scale, from the lower quartile) is far enough to be
+something else, where that is more than `UNLIKE`: a set of pictures that are all alike has no room for a side view."""
+
 ENOUGH = 20
 """Pictures that it takes to say what is typical."""
 
@@ -110,22 +114,30 @@ def _inverted(manifest: Manifest, likeness: np.ndarray) -> list[Finding]:
 
 
 def _odd(manifest: Manifest, likeness: np.ndarray) -> list[Finding]:
-    chosen = (likeness < UNLIKE) & (likeness >= INVERTED)
+    limit = _limit(likeness)
+    chosen = (likeness < limit) & (likeness >= INVERTED)
     if not chosen.any():
         return []
     return [
         Finding(
             code="unlike-the-others",
-            severity="warning" if chosen.mean() > 0.002 else "note",
+            severity="warning" if chosen.mean() > 0.01 else "note",
             title="Pictures unlike the others",
             sentence=f"{counted(int(chosen.sum()), 'picture')} of {len(manifest):,} hardly resemble the typical one "
-            f"(correlation below {UNLIKE:g}): lateral views, other body parts, turned pictures, wide frames, or "
+            f"(correlation below {limit:.2f}): lateral views, other body parts, turned pictures, wide frames, or "
             "another exposure.",
             way_out="Look at them; leave out what is no frontal chest X-ray.",
             files=_lowest(manifest, likeness, chosen),
             count=int(chosen.sum()),
         )
     ]
+
+
+def _limit(likeness: np.ndarray) -> float:
+    """The correlation below which a picture is unlike the others of this set, in [`UNLIKE`, 1)."""
+    scale = np.arctanh(np.clip(likeness, -0.999, 0.999))
+    lower, middle = np.quantile(scale, [0.25, 0.5])
+    return max(UNLIKE, float(np.tanh(middle - FENCE * (middle - lower) / 0.6745)))
 
 
 def _lowest(manifest: Manifest, likeness: np.ndarray, chosen: np.ndarray) -> tuple[str, ...]:
