@@ -245,45 +245,6 @@ def evaluate(
     return evaluate_on(Path(model), Path(data), options, voice)
 
 
-def audit(
-    data: str | Path,
-    *,
-    labels: str = "folders",
-    out: str | Path | None = None,
-    patient_pattern: str | None = None,
-    val_fraction: float = 0.2,
-    test_fraction: float = 0.2,
-    seed: int = 0,
-    voice: Voice | None = None,
-) -> AuditedData:
-    """Looks for everything that is wrong with a data set before anybody trains on it.
-
-    Args:
-        data: a folder of class folders, of train/ and test/ folders of those, or a CSV or Parquet manifest.
-        labels: `folders`, `kermany3`, or a regular expression with a group named `label`.
-        out: where `audit.json` and `audit.html` go; `runs/NAME` when None, as for a study of the same data.
-        patient_pattern: regular expression on the path; its groups make the patient key.
-        val_fraction, test_fraction: as for `study`.
-        voice: told what goes on; None is silent.
-
-    Returns:
-        The findings with the manifest that they are about, and the page.
-
-    Raises:
-        HilumError: no usable data or a wrong option, in one line.
-    """
-    options = Options(
-        labels=labels,
-        out=None if out is None else Path(out),
-        seed=seed,
-        patient_pattern=patient_pattern,
-        val_fraction=val_fraction,
-        test_fraction=test_fraction,
-        command=f"hilum.audit({str(data)!r}, labels={labels!r}, seed={seed})",
-    )
-    return run_audit(Path(data), options, voice)
-
-
 def load(path: str | Path, *, device: str = "auto") -> Predictor:
     """A model file, ready to predict.
 

@@ -68,7 +68,8 @@ class Gap:
     def from_json(cls, document: Mapping[str, Any]) -> Gap:
         """The way back from `to_json`."""
         known = {name: document[name] for name in cls.__dataclass_fields__}
-        return cls(**{name: each if name == "leaked" else estimate_of(each) for name, each in known.items()})
+        values: dict[str, Any] = {name: estimate_of(each) for name, each in known.items() if name != "leaked"}
+        return cls(**values, leaked=float(known["leaked"]))
 
 
 def explain_gap(
@@ -215,10 +216,10 @@ def _ridge(
     features: np.ndarray, labels: np.ndarray, groups: np.ndarray, inside: np.ndarray, seed: int
 ) -> tuple[Estimate, Estimate]:
     nothing = Estimate(float("nan"), float("nan"), float("nan"))
-    within = Patients.of(groups[inside])
+    within = Patients.of(groups[inside].tolist())
     if not can_hold_out(labels[inside], within) or inside.all():
         return nothing, nothing
     design = Design.of(labels[inside], within, permutations=0, seed=seed)
     scores = held_out_class_scores(features[inside], design)[:, list(design.columns)]
     cross = macro_auroc_estimate(scores, design.labels, design.columns, within, seed=seed)
-    return cross, probe_elsewhere(features, labels, inside, ~inside, Patients.of(groups))
+    return cross, probe_elsewhere(features, labels, inside, ~inside, Patients.of(groups.tolist()))

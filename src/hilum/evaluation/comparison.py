@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from itertools import combinations
 from typing import Any
 
@@ -143,11 +144,12 @@ def compare(
     values = {name: _values(each, np.ones((1, len(first)))) for name, each in figures.items()}
     order = tuple(sorted(figures, key=lambda name: _place(name, values[name])))
     drawn = {
-        name: bootstrap(lambda weights, each=each: _values(each, weights), patients, replicates=replicates, seed=seed)
+        name: bootstrap(partial(_values, each), patients, replicates=replicates, seed=seed)
         for name, each in figures.items()
     }
+    right = {name: each.decision == first.target for name, each in figures.items()}
     tests = {
-        (one, other): delong(*(_scores(aligned[name]) for name in (one, other)), _truth(first), patients)
+        (one, other): delong(_scores(aligned[one]), _scores(aligned[other]), _truth(first), patients)
         for one, other in combinations(order, 2)
     }
     corrected = dict(zip(tests, holm([test.p for test in tests.values()]), strict=True))
@@ -156,7 +158,7 @@ def compare(
             one,
             other,
             {key: _difference(key, one, other, values, drawn, level) for key in COMPARED},
-            mcnemar(*(figures[name].decision == first.target for name in (one, other)), patients),
+            mcnemar(right[one], right[other], patients),
             test.p,
             float(corrected[one, other]),
         )

@@ -190,7 +190,7 @@ def _from_ratio(right: Estimate, wrong: Estimate, odds: float) -> Estimate:
     """`odds * right / wrong` as a probability."""
     low, high = _ratio_ends(right, wrong)
     value = right.value / wrong.value if wrong.value > 0 else float("inf") if right.value > 0 else float("nan")
-    return Estimate(*(_probability(odds * each) for each in (value, low, high)))
+    return Estimate(_probability(odds * value), _probability(odds * low), _probability(odds * high))
 
 
 def _ratio_ends(right: Estimate, wrong: Estimate) -> tuple[float, float]:

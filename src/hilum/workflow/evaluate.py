@@ -193,15 +193,15 @@ def _recalibrated(predictions: Predictions, options: TrialOptions) -> dict[str, 
     found = fit_temperature_and_offsets(fitted.logits, fitted.target)
     after = rest.with_logits(found(rest.logits))
     points = fit_points(fitted.with_logits(found(fitted.logits)).probs, fitted.target, predictions.labels)
-    settings = {"seed": options.seed, "replicates": options.replicates}
+    before, calibrated = (evaluate(each, seed=options.seed, replicates=options.replicates) for each in (rest, after))
     return {
         "fraction": options.recalibrate,
         "temperature": found.temperature,
         "offsets": dict(zip(predictions.labels, found.offsets, strict=True)),
         "fitted_on": {"images": len(fitted), "patients": int(fitted.table["patient_id"].nunique())},
         "left": {"images": len(rest), "patients": int(rest.table["patient_id"].nunique())},
-        "before": {name: asdict(each) for name, each in evaluate(rest, **settings).overall.items()},
-        "after": {name: asdict(each) for name, each in evaluate(after, **settings).overall.items()},
+        "before": {name: asdict(each) for name, each in before.overall.items()},
+        "after": {name: asdict(each) for name, each in calibrated.overall.items()},
         "points": _points(points, after, options.prevalence),
     }
 

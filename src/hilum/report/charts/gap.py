@@ -28,8 +28,8 @@ def plot_parts(parts: Mapping[str, Estimate], chance: Estimate) -> Figure:
     bottom = panel.height - panel.bottom
     if math.isfinite(chance.ci_low):
         left, right = panel.across(100 * chance.ci_low), panel.across(100 * chance.ci_high)
-        area = {"x": left, "y": panel.top, "width": right - left, "height": bottom - panel.top}
-        panel.add(element("rect", **area, class_="f-grid"))
+        wide, tall = right - left, bottom - panel.top
+        panel.add(element("rect", x=left, y=panel.top, width=wide, height=tall, class_="f-grid"))
     panel.add(line(panel.across(0), panel.top, panel.across(0), bottom, "s-muted dashed"))
     panel.x_axis("grey: what chance alone would give", find_ticks(low, high, 6))
     for i, (name, estimate) in enumerate(parts.items()):
