@@ -179,6 +179,7 @@ def audit(
     Raises:
         HilumError: no usable data or a wrong option, in one line.
     """
+    command = _as_typed(audit, locals())
     options = Options(
         labels=labels,
         out=None if out is None else Path(out),
@@ -187,7 +188,7 @@ def audit(
         corrections=None if corrections is None else Path(corrections),
         val_fraction=val_fraction,
         test_fraction=test_fraction,
-        command=f"hilum.audit({str(data)!r}, labels={labels!r}, seed={seed})",
+        command=command,
     )
     return run_audit(Path(data), options, voice)
 
