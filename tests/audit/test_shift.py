@@ -12,7 +12,7 @@ def _moved(healthy, label=None, by=25.0):
     manifest, views, _ = healthy
     rows = (manifest.table["split"] == "test").to_numpy()
     if label:
-        rows &= (manifest.table["label"] == label).to_numpy()
+        rows = rows & (manifest.table["label"] == label).to_numpy()
     small = views.small.copy()
     small[rows] += by
     return manifest, Views(small, views.grain, views.tones)
@@ -38,7 +38,7 @@ def test_a_shift_of_one_class_is_found_in_that_class(healthy):
     assert results["pneumonia"].result.auroc.value < 0.65
     (finding,) = find_shift(manifest, views)
     assert (finding.code, finding.severity) == ("shifted-test", "warning")
-    assert "Inside pneumonia it is no better than chance" in finding.sentence
+    assert "Inside pneumonia it may be chance" in finding.sentence
     assert set(finding.figures) == set(results)
 
 

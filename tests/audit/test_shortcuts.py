@@ -41,7 +41,8 @@ def test_a_marker_is_found_the_more_surely_the_stronger_it_is(marked):
     assert auroc[0.0] < 0.65 < auroc[1.0] and auroc[0.0] < auroc[0.5] < auroc[1.0]
     assert not find_shortcuts(*marked[0.0][:2])
     found = find_shortcuts(*marked[1.0][:2])
-    assert {"shortcut-border", "shortcut-lungs-blanked"} <= _codes(found, "error")
+    assert "shortcut-corners" in _codes(found, "error")
+    assert {"shortcut-border", "shortcut-lungs-blanked"} <= _codes(found, "error", "warning")
 
 
 def test_visible_disease_alone_is_no_alarm(healthy):
@@ -52,13 +53,20 @@ def test_visible_disease_alone_is_no_alarm(healthy):
 
 def test_a_header_that_follows_the_class_is_an_error_that_names_the_column(healthy):
     manifest, views, _ = healthy
-    size = np.where(manifest.table["label"] == "pneumonia", 3000, 9000) + np.arange(len(manifest)) % 7
-    (found,) = [each for each in find_shortcuts(_with_column(manifest, "file_bytes", size), views)
-                if each.code == "shortcut-header"]  # fmt: skip
+    table = np.where(manifest.table["label"] == "pneumonia", 330, 1858)
+    both = _with_column(_with_column(manifest, "quantisation", table), "file_bytes", 5000 + np.arange(len(manifest)))
+    found = next(each for each in find_shortcuts(both, views) if each.code == "shortcut-header")
     assert found.severity == "error"
     assert found.figures["this view"].value > 0.99
-    assert found.table[0]["seen"] in ("file size", "bytes per pixel") and found.table[0]["seen"] in found.sentence
+    assert found.table[0]["seen"] == "JPEG quantisation table" and found.table[0]["seen"] in found.sentence
     assert found.figures["this view, on test"].value > 0.99
+
+
+def test_the_size_of_files_that_are_stored_alike_is_no_more_than_a_warning(healthy):
+    manifest, views, _ = healthy
+    size = np.where(manifest.table["label"] == "pneumonia", 3000, 9000) + np.arange(len(manifest)) % 7
+    found = {each.code: each.severity for each in find_shortcuts(_with_column(manifest, "file_bytes", size), views)}
+    assert found["shortcut-file-size"] == "warning" and "shortcut-header" not in found
 
 
 def test_sources_that_bring_one_class_each_are_an_error_and_file_names_only_a_note(healthy):

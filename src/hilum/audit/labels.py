@@ -5,18 +5,19 @@ small pictures, the nearest neighbours among their principal components, and rid
 After Northcutt, Jiang and Chuang (Journal of Artificial Intelligence Research 2021, 70:1373) scores are compared with
 the mean score of the images that carry a class's label, so that a rare class is not suspected for being rare. An image
 is listed when all three models prefer the same other class, and together are as sure of it as they are of an average
-image of that class. Models that can hardly tell the classes apart are not asked at all. Test images are left alone:
-taking away from the test split what models disagree with would make it easier, not better.
+image of that class. Two classes that the models can hardly tell apart are never suggested for one another. Test images
+are left alone: taking away from the test split what models disagree with would make it easier, not better.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from itertools import combinations
 
 import numpy as np
 import pandas as pd
 
-from hilum.audit.auroc import macro_auroc
 from hilum.audit.finding import MOST_FILES, Finding
 from hilum.audit.folds import Design, can_hold_out
 from hilum.audit.probe import held_out_class_scores
@@ -25,6 +26,7 @@ from hilum.audit.wording import counted, percent
 from hilum.data.manifest import Manifest
 from hilum.evaluation.bootstrap import Patients
 from hilum.evaluation.intervals import share_interval
+from hilum.evaluation.metrics import auroc
 from hilum.evaluation.values import Estimate
 
 NEIGHBOURS = 15
@@ -32,8 +34,8 @@ COMPONENTS = 40
 MOST_REFERENCES = 10_000
 """Images among which neighbours are looked for at most; drawn at random from more."""
 
-LEAST_AUROC = 0.8
-"""Models whose mean AUROC is lower take too many right labels for wrong ones."""
+LEAST_AUROC = 0.88
+"""Where not even the best model reaches this between two classes, they take too many right labels for wrong ones."""
 
 MARKED_SHARE = 0.02
 """When more than this share of a data set's labels is suspected, the finding is a warning."""
@@ -114,8 +116,8 @@ def suspects_table(manifest: Manifest, suspects: Suspects) -> pd.DataFrame:
 
 
 def suspect_labels(manifest: Manifest, views: Views, *, seed: int = 0) -> Suspects | None:
-    """Scores every image outside the test split; None where a class has fewer than two patients there, or models cannot
-    tell the classes apart."""
+    """Scores every image outside the test split; None where a class has fewer than two patients there, or the models
+    can tell no two classes apart."""
     rows = np.flatnonzero((manifest.table["split"] != "test").to_numpy())
     labels = manifest.labels.encode(manifest.table["label"].iloc[rows].tolist())
     patients = Patients.of(manifest.table["patient_id"].iloc[rows])
@@ -123,13 +125,12 @@ def suspect_labels(manifest: Manifest, views: Views, *, seed: int = 0) -> Suspec
         return None
     design = Design.of(labels, patients, permutations=0, seed=seed)
     scores = model_scores(views.of(rows), design)
-    columns = list(design.columns)
-    skill = [macro_auroc(each[:, None, columns], labels[None], design)[0] for each in scores.values()]
-    if np.mean(skill) < LEAST_AUROC:
+    told_apart = pairs_told_apart(labels, scores)
+    if not told_apart.any():
         return None
     seen = manifest.table["image_path"].iloc[rows].isin(_looked_at(manifest)).to_numpy()
     suspects = _judge(rows, labels, scores)
-    return replace(suspects, agreed=suspects.agreed & ~seen)
+    return replace(suspects, agreed=suspects.agreed & told_apart[labels, suspects.suggested] & ~seen)
 
 
 def _looked_at(manifest: Manifest) -> set[str]:
@@ -170,6 +171,17 @@ def neighbour_scores(pictures: np.ndarray, design: Design, *, k: int = NEIGHBOUR
         votes = design.labels[seen][index.kneighbors(reduced[held_out], return_distance=False)]
         scores[held_out] = (votes[:, :, None] == np.arange(design.num_classes)).mean(axis=1)
     return scores
+
+
+def pairs_told_apart(labels: np.ndarray, scores: Mapping[str, np.ndarray]) -> np.ndarray:
+    """bool `[K, K]`: which classes the models can tell from one another, by the best AUROC on held-out images."""
+    classes = range(next(iter(scores.values())).shape[1])
+    apart = np.zeros((len(classes), len(classes)), bool)
+    for one, other in combinations(classes, 2):
+        both = (labels == one) | (labels == other)
+        areas = [auroc(each[both, other] - each[both, one], labels[both] == other) for each in scores.values()]
+        apart[one, other] = apart[other, one] = max(areas) >= LEAST_AUROC
+    return apart
 
 
 def _judge(rows: np.ndarray, labels: np.ndarray, scores: dict[str, np.ndarray]) -> Suspects:

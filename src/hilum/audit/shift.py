@@ -139,7 +139,7 @@ def _probe_sentence(results: Sequence[ShiftResult], sure: Sequence[ShiftResult],
     parts = [f"AUROC {interval(each.result.auroc)} over all images" for each in overall] + inside
     sentence = f"A linear model that sees {what} tells test images from others: {listed(parts)} (0.5 = not at all)."
     unmoved = [each.inside for each in results if each not in sure and each.inside != EVERYTHING]
-    return sentence + (f" Inside {listed(unmoved)} it is no better than chance." if unmoved else "")
+    return sentence + (f" Inside {listed(unmoved)} it may be chance." if unmoved else "")
 
 
 def _header_rows(manifest: Manifest) -> list[dict[str, Any]]:

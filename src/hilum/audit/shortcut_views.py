@@ -47,6 +47,13 @@ def _masked(mask: np.ndarray) -> Features:
     return lambda rows, views, manifest: views.small[:, mask.ravel()]
 
 
+def _stored(rows: pd.DataFrame, *, differently: bool) -> pd.DataFrame:
+    """The header columns if files are stored differently, or if they are not; no column in the other case."""
+    columns = header_columns(rows)
+    differ = not set(columns) <= {"file_bytes", "bytes_per_pixel"}
+    return columns if differ == differently else columns[[]]
+
+
 def _names(rows: pd.DataFrame, views: Views, manifest: Manifest) -> np.ndarray:
     rule = str(manifest.facts.get("labels_rule", "folders"))
     return name_features(rows["image_path"].tolist(), manifest.labels, rule)
@@ -55,7 +62,7 @@ def _names(rows: pd.DataFrame, views: Views, manifest: Manifest) -> np.ndarray:
 WHOLE = View(
     "whole",
     "the whole picture",
-    "the whole picture, 28 x 28",
+    "the whole picture (28 x 28)",
     "some",
     1.0,
     lambda rows, views, manifest: views.small,
@@ -72,14 +79,24 @@ VIEWS = (
         "how the file is stored (size, bytes per pixel, JPEG tables, colour mode)",
         "none",
         0.65,
-        lambda rows, views, manifest: encode_columns(header_columns(rows)),
+        lambda rows, views, manifest: encode_columns(_stored(rows, differently=True)),
         "The classes were saved in different ways, and compression leaves traces in the pixels: encode all files anew "
         "in one way, from the least compressed originals, and compare.",
     ),
     View(
+        "file-size",
+        "the file size",
+        "the size of the file (all files are stored in one way)",
+        "some",
+        0.75,
+        lambda rows, views, manifest: encode_columns(_stored(rows, differently=False)),
+        "Files of one size and quality differ by how much detail the pictures have: see whether sharpness or noise "
+        "differs between the classes, and bring all pictures through the same reduction.",
+    ),
+    View(
         "border",
         "the border",
-        "the outer border, 4 of 28 pixels a side",
+        "the outer border (4 of 28 pixels a side)",
         "none",
         0.75,
         _masked(border_mask()),
@@ -88,7 +105,7 @@ VIEWS = (
     View(
         "corners",
         "the corners",
-        "the corners, with the centre blanked by a circle as wide as the picture",
+        "the corners (the centre is blanked by a circle as wide as the picture)",
         "none",
         0.6,
         _masked(corners_mask()),
@@ -97,7 +114,7 @@ VIEWS = (
     View(
         "lungs-blanked",
         "outside the lungs",
-        "the picture with the lungs blanked by one fixed mask",
+        "the picture with the lungs blanked (one fixed mask)",
         "none",
         0.6,
         _masked(outside_lungs_mask()),
