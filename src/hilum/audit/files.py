@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
@@ -249,7 +248,7 @@ def _finding(
 
 
 def _names(table: pd.DataFrame, chosen: np.ndarray, order: np.ndarray | None = None) -> tuple[str, ...]:
-    rows: Sequence[int] = np.flatnonzero(chosen)
+    rows = np.flatnonzero(chosen)
     if order is not None:
-        rows = sorted(rows, key=lambda row: -order[row])
-    return tuple(str(name) for name in table["image_path"].to_numpy()[list(rows)])
+        rows = rows[np.argsort(-order[rows], kind="stable")]
+    return tuple(str(name) for name in table["image_path"].to_numpy()[rows])

@@ -172,5 +172,11 @@ def _subsampling(segment: bytes) -> str | None:
     if segment[5] != 3 or len(segment) < 15 or not segment[10]:
         return None
     across, down = (segment[7] >> 4) / max(segment[10] >> 4, 1), (segment[7] & 15) / max(segment[10] & 15, 1)
-    usual = {(1, 1): "4:4:4", (2, 1): "4:2:2", (2, 2): "4:2:0", (4, 1): "4:1:1", (1, 2): "4:4:0"}
+    usual: dict[tuple[float, float], str] = {
+        (1, 1): "4:4:4",
+        (2, 1): "4:2:2",
+        (2, 2): "4:2:0",
+        (4, 1): "4:1:1",
+        (1, 2): "4:4:0",
+    }
     return usual.get((across, down), f"{across:g}x{down:g}")
