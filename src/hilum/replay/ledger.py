@@ -28,13 +28,15 @@ def open_test(leg: Leg, shut: Manifest, networks: list[Network]) -> Opening | No
     as_test = len(leg.manifest.split("test")) > 0
     reason = AS_TEST.format(name=leg.name) if as_test else IN_USE
     sha256 = _digest(leg, networks) if as_test else ""
-    wanted = (leg.name, sha256, reason)
-    if any((entry.run, entry.model_sha256, entry.reason) == wanted for entry in read_ledger(leg.study_dir)):
+    recipes = ", ".join(each.run for each in networks)
+    wanted = (leg.name, sha256, reason, recipes)
+    known = {(entry.run, entry.model_sha256, entry.reason, entry.recipe) for entry in read_ledger(leg.study_dir)}
+    if wanted in known:
         return None
     return record_opening(
         leg.study_dir,
         run=leg.name,
-        recipe=", ".join(each.run for each in networks),
+        recipe=recipes,
         model_sha256=sha256,
         predictions=f"{leg.name}/predictions",
         images=len(shut.split("test")),

@@ -58,6 +58,10 @@ class Leg:
         for number, manifest in enumerate(self.folds, start=1):
             yield f"{network.run}-fold-{number}", manifest
 
+    def remark_of(self, network: Network) -> str:
+        """What must be known of a network, and of those of its folds."""
+        return " ".join(dict.fromkeys(filter(None, (self.remarks.get(run, "") for run, _ in self.trainings(network)))))
+
     def split_of(self, figure: Reported) -> str:
         """The split that a figure is computed on here."""
         wanted = (figure.corrected or figure.split) if self.name == "corrected" else figure.split

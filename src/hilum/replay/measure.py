@@ -30,7 +30,7 @@ class Cell:
     Args:
         text: what is printed where there is no estimate, or beside it (a matrix, a count).
         estimate: the figure with its interval; a plain number has no ends.
-        images: how many images it rests on.
+        images, split: how many images it rests on, and of which split.
         source: the predictions file or run that it was computed from, relative to the replay's folder.
         note: why it is empty, or what must be known to read it.
     """
@@ -38,6 +38,7 @@ class Cell:
     text: str = ""
     estimate: Estimate | None = None
     images: int = 0
+    split: str = ""
     source: str = ""
     note: str = ""
 
@@ -65,7 +66,7 @@ def measure_predictions(figure: Reported, predictions: Predictions, source: str,
     """
     evaluation = evaluate(predictions, seed=seed, replicates=replicates)
     kind, _, name = figure.metric.partition(" ")
-    facts = {"images": evaluation.images, "source": source}
+    facts: dict[str, Any] = {"images": evaluation.images, "split": evaluation.split, "source": source}
     if kind in OVERALL:
         return Cell(estimate=evaluation.overall[kind], **facts)
     if kind == "confusion":

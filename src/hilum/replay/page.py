@@ -29,6 +29,8 @@ SHARES = ("accuracy", "ppv", "sensitivity", "missed", "called", "false-positives
 """First words of metrics that are shares of images: printed in per cent and drawn on one scale from 0 to 1."""
 
 ENDS = (0.0, 1.0)
+SPLITS = {"train": "training", "val": "validation", "test": "test", "fold": "held-out"}
+"""Splits in words."""
 
 
 @dataclass(frozen=True)
@@ -78,6 +80,9 @@ def render_replay(result: Replay) -> Markup:
         drawn=not result.settings.sources,
         machine=f"{machine()}, {os.cpu_count()} cores",
         settings=result.settings,
+        glance=[_shown(line, "") for line in result.lines if _at_a_glance(line)],
+        ends=ENDS,
+        columns=_columns(),
         duration=render_duration(result.seconds),
         scale_sentence=FOR_SCALE if {"A", "C", "E"} & {each.letter for each in result.systems} else "",
     )
@@ -110,11 +115,22 @@ def _section(system: System, row: str, result: Replay) -> Section:
     shown, before = [], ""
     for line in lines:
         sentence = sentence_of(line.figure)
-        percent = line.figure.metric.partition(" ")[0] in SHARES
-        shown.append(Shown(line, percent, _reported(line), "" if sentence == before else sentence))
+        shown.append(_shown(line, "" if sentence == before else sentence))
         before = sentence
     notes = [_common_note([line.cell(leg) for line in lines]) for leg in LEGS]
-    return Section(row, render("replay_row.html", row=row, lines=shown, ends=ENDS, notes=notes, columns=_columns()))
+    return Section(
+        row, render("replay_row.html", row=row, lines=shown, ends=ENDS, notes=notes, columns=_columns(), splits=SPLITS)
+    )
+
+
+def _shown(line: Line, margin: str) -> Shown:
+    return Shown(line, line.figure.metric.partition(" ")[0] in SHARES, _reported(line), margin)
+
+
+def _at_a_glance(line: Line) -> bool:
+    """Accuracies of validation and test images that were run; the first screen shows them."""
+    figure, ran = line.figure, not (line.followed.empty and line.corrected.empty)
+    return ran and figure.metric == "accuracy" and figure.split != "train" and not figure.first_phase
 
 
 def _columns() -> tuple[str, str]:

@@ -16,7 +16,7 @@ from hilum.replay.values import Replay
 from hilum.workflow.data import write_csv
 
 TABLE = "replay.csv"
-CELL = ("value", "low", "high", "text", "images", "source", "note")
+CELL = ("value", "low", "high", "text", "images", "split", "source", "note")
 COLUMNS = (
     "system", "row", "figure", "split", "reported", "reported_value", "mistake", "reproduced",
     *(f"{leg}_{name}" for leg in LEGS for name in CELL),
@@ -69,6 +69,7 @@ def _cell(cell: Cell) -> dict[str, Any]:
         "high": high,
         "text": cell.text,
         "images": cell.images or None,
+        "split": cell.split,
         "source": cell.source,
         "note": cell.note,
     }

@@ -152,22 +152,28 @@ def _predict(figure: Reported, leg: Leg, network: Network) -> None:
 
 
 def _cell(system: System, figure: Reported, leg: Leg, settings: Settings) -> Cell:
-    """One of our two figures, or an empty cell with the reason."""
+    """One of our two figures, or an empty cell with the reason; nothing that goes wrong leaves it."""
     if RECIPES[figure.row].anomaly is not None:
         return Cell(note=NO_ANOMALY)
     network = _network(system, figure, leg, settings)
     if network.run in leg.failed:
         return Cell(note=leg.failed[network.run])
+    try:
+        cell = _measured(figure, leg, network, settings)
+    except Exception as error:  # a row that fails never stops the others
+        return Cell(note=f"Not yet run: an unexpected {type(error).__name__}: {' '.join(str(error).split())[:200]}")
+    return cell if cell.empty else replace(cell, note=" ".join(filter(None, [cell.note, leg.remark_of(network)])))
+
+
+def _measured(figure: Reported, leg: Leg, network: Network, settings: Settings) -> Cell:
     if not is_of_predictions(figure):
-        cell = measure_run(figure, leg.folder / network.run, _source(leg.folder / network.run, settings.out))
-    else:
-        made = leg.made[leg.key(figure, network)]
-        if isinstance(made, str):
-            return Cell(note=made)
-        predictions, path = made
-        source = _source(path, settings.out)
-        cell = measure_predictions(figure, predictions, source, seed=settings.seed, replicates=settings.replicates)
-    return replace(cell, note=" ".join(filter(None, [cell.note, leg.remarks.get(network.run, "")])))
+        return measure_run(figure, leg.folder / network.run, _source(leg.folder / network.run, settings.out))
+    made = leg.made[leg.key(figure, network)]
+    if isinstance(made, str):
+        return Cell(note=made)
+    predictions, path = made
+    source = _source(path, settings.out)
+    return measure_predictions(figure, predictions, source, seed=settings.seed, replicates=settings.replicates)
 
 
 def _source(path: Path, out: Path) -> str:

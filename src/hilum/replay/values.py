@@ -89,5 +89,5 @@ class Replay:
     @property
     def counts(self) -> dict[str, int]:
         """`reported`, `followed`, `corrected`: how many figures each column holds."""
-        held = {leg: sum(not line.cell(leg).empty for line in self.lines) for leg in LEGS}
+        held: dict[str, int] = {leg: sum(not line.cell(leg).empty for line in self.lines) for leg in LEGS}
         return {"reported": len(self.lines), **held}
