@@ -27,7 +27,8 @@ def _with_column(manifest, name, values):
 
 
 def test_of_twenty_data_sets_without_anything_to_find_at_most_one_raises_an_alarm(healthy):
-    manifest, views, _ = healthy
+    rows = np.arange(160)
+    manifest, views = healthy[0].with_table(healthy[0].table.iloc[rows]), healthy[1].of(rows)
     alarms = [bool(find_shortcuts(_relabelled(manifest, seed), views, seed=seed)) for seed in range(20)]
     assert sum(alarms) <= 1
 
