@@ -40,7 +40,7 @@ def test_the_first_picture_is_the_original(make_data):
     canvas = to_canvas(read_image(data / sheet.images[0]), preprocessing_of(recipe)).astype(float)
     assert shown.mean() == pytest.approx(canvas.mean(), abs=3)
     assert describe_augmentation(augmentation_of(recipe)) == sheet.sentence
-    assert "36°" in sheet.sentence and "left-right flip of 50%" in sheet.sentence
+    assert "36°" in sheet.sentence and "left-right flip of 50 %" in sheet.sentence
 
 
 def test_the_same_seed_draws_the_same_sheet_and_broken_files_are_skipped(make_data):

@@ -121,7 +121,7 @@ def _show_repetition(result: Repetition, *, as_json: bool) -> int:
 
 
 def _table(result: Repetition) -> str:
-    rows = []
+    rows: list[tuple[str, ...]] = []
     for row in result.runs.to_dict("records"):
         name = f"seed {row['seed']}" + (f", fold {row['fold']}" if result.folds else "")
         rows.append((name, row["status"], f"{row['images']:,}", f"{row['accuracy']:.3f}", f"{row['auroc']:.3f}"))

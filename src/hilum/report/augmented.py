@@ -38,18 +38,18 @@ def describe_augmentation(augmentation: Augmentation) -> str:
     a = augmentation
     parts = [
         (a.rotation, f"rotation up to {a.rotation:g}° either way"),
-        (a.shift, f"shift up to {a.shift:.0%} of the side"),
+        (a.shift, f"shift up to {100 * a.shift:.3g} % of the side"),
         (a.zoom, f"zoom by {1 - a.zoom:.2g} to {1 + a.zoom:.3g}"),
         (a.shear, f"shear up to {a.shear:g}°"),
-        (a.flip, f"left-right flip of {a.flip:.0%}"),
-        (a.brightness, f"brightness by up to {a.brightness:.0%} of the range"),
+        (a.flip, f"left-right flip of {100 * a.flip:.3g} %"),
+        (a.brightness, f"brightness by up to {100 * a.brightness:.3g} % of the range"),
         (a.contrast, f"contrast by {1 - a.contrast:.2g} to {1 + a.contrast:.3g}"),
         (a.gamma, f"gamma of {np.exp(-a.gamma):.2g} to {np.exp(a.gamma):.3g}"),
         (a.blur, f"blur up to {a.blur:g} pixels"),
-        (a.noise, f"noise up to {a.noise:.1%} of the range"),
-        (a.equalise, f"histogram equalisation of {a.equalise:.0%}"),
-        (a.erase, f"a grey rectangle in {a.erase:.0%}"),
-        (a.collimate, f"a collimator's border in {a.collimate:.0%}"),
+        (a.noise, f"noise up to {100 * a.noise:.2g} % of the range"),
+        (a.equalise, f"histogram equalisation of {100 * a.equalise:.3g} %"),
+        (a.erase, f"a grey rectangle in {100 * a.erase:.3g} %"),
+        (a.collimate, f"a collimator's border in {100 * a.collimate:.3g} %"),
     ]
     named = [words for value, words in parts if value]
     return f"Training pictures meet {', '.join(named)}." if named else "Training pictures are shown as they are."

@@ -6,9 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
+import numpy as np
+
 from hilum.errors import HilumError
 from hilum.images import read_image
 from hilum.report.augmented import describe_augmentation, make_versions
+from hilum.report.charts.palette import class_colour
 from hilum.report.pictures import draw_sample, encode_picture
 from hilum.report.sections.section import Section, render
 from hilum.report.study_folder import Study
@@ -24,6 +27,7 @@ class Example:
 
     image_path: str
     label: str
+    colour: str
     original: str
     versions: tuple[str, ...]
     side: int
@@ -38,10 +42,15 @@ def make_augmented(study: Study) -> Section | None:
     preprocessing = Preprocessing(**recipe["preprocessing"])
     rows = study.manifest.split("train")
     examples = []
-    for label in list(study.labels)[:IMAGES]:
-        names = rows["image_path"][rows["label"] == label]
-        for name in draw_sample(names, 1, study.facts.seed):
-            examples.extend(_example(study, name, label, preprocessing, augmentation))
+    places = {name: place for place, name in enumerate(rows["image_path"])}
+    for position, label in enumerate(list(study.labels)[:IMAGES]):
+        for name in draw_sample(rows["image_path"][rows["label"] == label], 1, study.facts.seed):
+            canvas = _canvas(study, name, preprocessing)
+            if canvas is not None:
+                versions = make_versions(canvas, augmentation, seed=study.facts.seed, row=places[name], count=VERSIONS)
+                original, side, _ = encode_picture(canvas)
+                pictures = tuple(encode_picture(each)[0] for each in versions)
+                examples.append(Example(name, label, class_colour(position), original, pictures, side))
     if not examples:
         return None
     sentence = describe_augmentation(augmentation)
@@ -54,16 +63,10 @@ def _augmentation(recipe: Mapping[str, Any]) -> Augmentation | None:
     return Augmentation(**given) if given and set(given) <= known else None
 
 
-def _example(
-    study: Study, name: str, label: str, preprocessing: Preprocessing, augmentation: Augmentation
-) -> list[Example]:
-    """One example; none for a picture that is gone."""
+def _canvas(study: Study, name: str, preprocessing: Preprocessing) -> np.ndarray | None:
+    """A picture as the network is given it; None where it is gone or can no longer be read."""
     try:
         image = read_image(study.manifest.path(name), shorter_side=shorter_side_needed(preprocessing))
-        canvas = to_canvas(image, preprocessing)
     except (HilumError, OSError, ValueError):
-        return []
-    row = int(study.manifest.table.index[study.manifest.table["image_path"] == name][0])
-    versions = make_versions(canvas, augmentation, seed=study.facts.seed, row=row, count=VERSIONS)
-    original, side, _ = encode_picture(canvas)
-    return [Example(name, label, original, tuple(encode_picture(each)[0] for each in versions), side)]
+        return None
+    return to_canvas(image, preprocessing)
