@@ -94,6 +94,20 @@ def test_a_study_of_drawn_x_rays_from_the_command_line(tmp_path):
     assert report.returncode == 0 and report.stdout.strip().endswith("report.html")
 
 
+def test_an_audit_finds_what_was_planted_and_strict_is_exit_5(tmp_path):
+    drawn = hilum("draw", "d", "--images", "90", "--size", "96", "--fault", "near_duplicates=0.3", cwd=tmp_path)
+    assert drawn.returncode == 0, drawn.stderr
+    result = hilum("audit", "d", "--json", cwd=tmp_path)
+    assert result.returncode == 0, result.stderr
+    document = json.loads(result.stdout)
+    assert "duplicate-across-splits" in {each["code"] for each in document["findings"]}
+    assert (tmp_path / document["report"]).exists()
+    strict = hilum("audit", "d", "--strict", cwd=tmp_path)
+    assert strict.returncode == 5 and "duplicate-across-splits" in strict.stderr
+    assert "1 picture" in strict.stdout or "pictures stand" in strict.stdout
+    assert max(map(len, strict.stdout.splitlines())) <= 80 or "audit.html" in strict.stdout
+
+
 def test_lists_and_doctor_speak_json():
     for arguments in (("recipes", "--json"), ("models", "--json"), ("doctor", "--json")):
         result = hilum(*arguments)
