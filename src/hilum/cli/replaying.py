@@ -11,6 +11,7 @@ from hilum.cli.types import names_of
 from hilum.errors import UsageError
 
 if TYPE_CHECKING:
+    from hilum.replay.measure import Cell
     from hilum.replay.systems import System
     from hilum.replay.values import Line, Replay, Settings
 
@@ -71,17 +72,22 @@ def _document(result: Replay) -> dict[str, Any]:
 
 
 def _table(lines: Sequence[Line]) -> str:
-    rows = []
+    rows: list[tuple[str, ...]] = []
+    before = ""
     for line in lines:
-        if not (line.followed.empty and line.corrected.empty):
-            name = f"{line.figure.row} {line.figure.figure}"[:46]
-            rows.append((name, line.figure.text[:11], _value(line, "followed"), _value(line, "corrected")))
-    return render_table(rows, ("row and figure", "reported", "followed", "corrected"))
+        if line.followed.empty and line.corrected.empty:
+            continue
+        if line.figure.row != before:
+            rows.append((before := line.figure.row, "", "", ""))
+        rows.append(
+            (f"  {line.figure.figure}"[:30], line.figure.text[:9], *map(_value, (line.followed, line.corrected)))
+        )
+    return render_table(rows, ("", "reported", "followed", "corrected"))
 
 
-def _value(line: Line, leg: Any) -> str:
-    cell = line.cell(leg)
-    if cell.estimate is None:
-        return "-"
-    value = cell.estimate.value
-    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
+def _value(cell: Cell) -> str:
+    from hilum.report.words import render_estimate
+
+    if cell.estimate is None or cell.estimate.ci_low != cell.estimate.ci_low:
+        return cell.text or ("not defined" if cell.estimate else "-")
+    return render_estimate(cell.estimate)

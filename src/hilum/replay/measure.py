@@ -22,6 +22,8 @@ OVERALL = ("accuracy", "log_loss", "ppv")
 OF_PREDICTIONS = (*OVERALL, "confusion", "sensitivity", "missed", "called", "false-positives")
 """First words of the metrics that are computed from a predictions file."""
 
+NEVER_CALLED = "not defined: some class was never called"
+
 
 @dataclass(frozen=True)
 class Cell:
@@ -68,7 +70,8 @@ def measure_predictions(figure: Reported, predictions: Predictions, source: str,
     kind, _, name = figure.metric.partition(" ")
     facts: dict[str, Any] = {"images": evaluation.images, "split": evaluation.split, "source": source}
     if kind in OVERALL:
-        return Cell(estimate=evaluation.overall[kind], **facts)
+        estimate = evaluation.overall[kind]
+        return Cell(estimate=estimate, note=NEVER_CALLED if estimate.value != estimate.value else "", **facts)
     if kind == "confusion":
         text = str([list(row) for row in evaluation.confusion])
         return Cell(text, evaluation.overall["accuracy"], note=_order(evaluation), **facts)

@@ -17,6 +17,7 @@ from hilum.replay.reported import FOR_SCALE
 from hilum.replay.systems import System
 from hilum.replay.table import sentence_of
 from hilum.replay.values import Line, Replay
+from hilum.report.charts.intervals import find_range
 from hilum.report.page import Chapter, render_document
 from hilum.report.sections.section import Section, render
 from hilum.report.study_folder import StudyFacts
@@ -28,7 +29,6 @@ PAGE = "replay.html"
 SHARES = ("accuracy", "ppv", "sensitivity", "missed", "called", "false-positives", "confusion")
 """First words of metrics that are shares of images: printed in per cent and drawn on one scale from 0 to 1."""
 
-ENDS = (0.0, 1.0)
 SPLITS = {"train": "training", "val": "validation", "test": "test", "fold": "held-out"}
 """Splits in words."""
 
@@ -71,7 +71,7 @@ def write_page(result: Replay, path: Path) -> Path:
 
 def render_replay(result: Replay) -> Markup:
     """The whole page."""
-    sentence = describe_replay(result)
+    sentence, glance = describe_replay(result), [_shown(line, "") for line in result.lines if _at_a_glance(line)]
     facts = StudyFacts(hilum=__version__, name=f"replay of {_names(result)}", started=result.started)
     head = render(
         "replay_head.html",
@@ -80,8 +80,8 @@ def render_replay(result: Replay) -> Markup:
         drawn=not result.settings.sources,
         machine=f"{machine()}, {os.cpu_count()} cores",
         settings=result.settings,
-        glance=[_shown(line, "") for line in result.lines if _at_a_glance(line)],
-        ends=ENDS,
+        glance=glance,
+        ends=_ends(glance),
         columns=_columns(),
         duration=render_duration(result.seconds),
         scale_sentence=FOR_SCALE if {"A", "C", "E"} & {each.letter for each in result.systems} else "",
@@ -119,7 +119,10 @@ def _section(system: System, row: str, result: Replay) -> Section:
         before = sentence
     notes = [_common_note([line.cell(leg) for line in lines]) for leg in LEGS]
     return Section(
-        row, render("replay_row.html", row=row, lines=shown, ends=ENDS, notes=notes, columns=_columns(), splits=SPLITS)
+        row,
+        render(
+            "replay_row.html", row=row, lines=shown, ends=_ends(shown), notes=notes, columns=_columns(), splits=SPLITS
+        ),
     )
 
 
@@ -131,6 +134,13 @@ def _at_a_glance(line: Line) -> bool:
     """Accuracies of validation and test images that were run; the first screen shows them."""
     figure, ran = line.figure, not (line.followed.empty and line.corrected.empty)
     return ran and figure.metric == "accuracy" and figure.split != "train" and not figure.first_phase
+
+
+def _ends(shown: list[Shown]) -> tuple[float, float]:
+    """The scale that the shares of a table are drawn on."""
+    shares = [each for each in shown if each.percent]
+    reported = [each.reported for each in shares if each.reported and each.reported.value <= 1]
+    return find_range([*reported, *(cell.estimate for each in shares for cell in each.cells if cell.estimate)])
 
 
 def _columns() -> tuple[str, str]:
