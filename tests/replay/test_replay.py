@@ -126,6 +126,8 @@ def test_folds_leave_the_test_split_shut(small_recipes, covid, tmp_path):
     assert line.corrected.images == len(manifest) - len(manifest.split("test"))
     assert [entry.run for entry in read_ledger(tmp_path / "out" / "covid-small" / "covid")] == ["followed"]
     assert "Cut to 1 of up to 12 epochs" in line.corrected.note
+    about = read_predictions(tmp_path / "out" / line.corrected.source).about
+    assert about["model"] == "one a fold" and len(set(about["models"])) == 2
 
 
 def test_missing_weights_leave_a_row_empty_and_the_others_go_on(small_recipes, covid, tmp_path, monkeypatch):

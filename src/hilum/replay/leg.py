@@ -95,7 +95,9 @@ class Leg:
         recipe = RECIPES[figure.row]
         parts = [self._predict(recipe, self.folder / run, each, split, damage) for run, each in runs]
         table = pd.concat([each.table for each in parts], ignore_index=True)
-        made = Predictions(table, parts[0].labels, parts[0].about)
+        models = {"model": "one a fold", "model_sha256": None, "models": [each.about["model_sha256"] for each in parts]}
+        about = parts[0].about if len(parts) == 1 else {**parts[0].about, **models}
+        made = Predictions(table, parts[0].labels, about)
         if damage == "other-order":
             made = permute_labels(made, self.options.seed)
         path = self.folder / "predictions" / f"{self.key(figure, network)}.parquet"

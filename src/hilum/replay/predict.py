@@ -114,7 +114,11 @@ def _load(run_dir: Path, manifest: Manifest) -> tuple[Classifier, Preprocessing,
 
     path = run_dir / "model.safetensors"
     model, header = load_model(path, labels=manifest.labels.names)
-    about = {"model": str(path.name), "model_sha256": file_sha256(path), "manifest": manifest.fingerprint}
+    about = {
+        "model": f"{run_dir.name}/{path.name}",
+        "model_sha256": file_sha256(path),
+        "manifest": manifest.fingerprint,
+    }
     return model, Preprocessing(**header.preprocessing), about
 
 

@@ -63,7 +63,7 @@ def replay_task(
         return _all(figures, NO_DATA)
     try:
         legs = _legs(system, task, settings, voice, data)
-    except HilumError as error:
+    except (HilumError, OSError) as error:
         voice.warn(f"system {system.letter}, {task}: {error}")
         return _all(figures, f"Not yet run: {error}")
     for leg in legs:
