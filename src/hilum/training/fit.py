@@ -234,7 +234,15 @@ class _Fitter:
 
     def _check(self, work: Work) -> None:
         inputs, targets = work.few(FEW)
-        steps = check_it_learns(work.network, work.prepare, inputs, targets, device=self.device, name=self.model.name)
+        steps = check_it_learns(
+            work.network,
+            work.prepare,
+            inputs,
+            targets,
+            device=self.device,
+            name=self.model.name,
+            deadline=self.stop.deadline,
+        )
         self.result.notes.append(f"Learned {len(targets)} training images by heart in {steps} steps before it began.")
 
     def _finish_phase(self, number: int, keeper: Keeper, plan: PhasePlan, better: bool) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 import time
 from collections.abc import Callable, Sequence
 
@@ -10,30 +11,39 @@ import numpy as np
 import torch
 from torch import nn
 
-from hilum.errors import CannotLearn
+from hilum.errors import CannotLearn, OutOfTime
 
 FEW = 16
 MOST_STEPS = 120
 
 
 def check_it_learns(
-    network: nn.Module, prepare: Callable, inputs: np.ndarray, targets: np.ndarray, *, device: torch.device, name: str
+    network: nn.Module,
+    prepare: Callable,
+    inputs: np.ndarray,
+    targets: np.ndarray,
+    *,
+    device: torch.device,
+    name: str,
+    deadline: float = math.inf,
 ) -> int:
     """Overfits a copy of the network on a handful of images.
 
     Args:
         inputs, targets: up to 16 examples, of more than one class.
+        deadline: in `time.monotonic` seconds; a look that would outlast the time budget helps nobody.
 
     Returns:
         The steps that it took until every image was right.
 
     Raises:
         CannotLearn: it did not manage in 120 steps of Adam at two learning rates.
+        OutOfTime: the deadline came first.
     """
     batch, target = torch.from_numpy(inputs).to(device), torch.from_numpy(targets).to(device)
     shares = []
     for lr in (1e-3, 1e-4):
-        steps, share = _overfit(copy.deepcopy(network), prepare(batch), target, lr)
+        steps, share = _overfit(copy.deepcopy(network), prepare(batch), target, lr, deadline)
         if share == 1.0:
             return steps
         shares.append(share)
@@ -45,7 +55,9 @@ def check_it_learns(
     )
 
 
-def _overfit(network: nn.Module, batch: torch.Tensor, target: torch.Tensor, lr: float) -> tuple[int, float]:
+def _overfit(
+    network: nn.Module, batch: torch.Tensor, target: torch.Tensor, lr: float, deadline: float
+) -> tuple[int, float]:
     trained = [parameter for parameter in network.parameters() if parameter.requires_grad]
     optimiser = torch.optim.Adam(trained, lr=lr)
     network.train()
@@ -54,6 +66,9 @@ def _overfit(network: nn.Module, batch: torch.Tensor, target: torch.Tensor, lr: 
             module.p = 0.0
     share = 0.0
     for step in range(1, MOST_STEPS + 1):
+        if time.monotonic() > deadline:
+            found = f"none left after {step - 1} steps on {len(target)} images"
+            raise OutOfTime("time budget", expected="time to train", found=found, way_out="Raise --time-budget.")
         logits = network(batch).float()
         share = max(share, (logits.argmax(1) == target).double().mean().item())
         if share == 1.0:
