@@ -49,3 +49,8 @@ def test_what_does_not_fit_is_refused_in_one_line(data, wishes, words) -> None:
     with pytest.raises(UsageError, match=words) as refused:
         map_labels(BINARY, data, wishes)
     assert "\n" not in str(refused.value)
+
+
+def test_an_output_of_the_model_counts_once() -> None:
+    with pytest.raises(UsageError, match="virus more than once"):
+        map_labels(THREE, ("a", "b"), ["a=bacteria+virus", "b=normal+virus"])

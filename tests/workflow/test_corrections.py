@@ -2,9 +2,11 @@
 
 import pytest
 
+from hilum.audit import Audit, Finding
 from hilum.data.phantom import draw_dataset, write_dataset
 from hilum.errors import DataError
 from hilum.transforms import Preprocessing
+from hilum.workflow.audit import write_suspects
 from hilum.workflow.data import study_data
 from hilum.workflow.options import Options
 from hilum.workflow.study import run_study
@@ -53,3 +55,18 @@ def test_an_image_that_is_not_there_is_named(data, tmp_path):
     file = _corrections(tmp_path / "mine.csv", "train/normal/none.png,normal,viral,2.5,viral")
     with pytest.raises(DataError, match=r"mine.csv: train/normal/none.png"):
         _read(data, tmp_path / "study", corrections=file)
+
+
+def test_the_list_of_suspects_is_made_anew_until_somebody_works_in_it(tmp_path):
+    path = tmp_path / "suspected-labels.csv"
+
+    def found(name):
+        row = {"image_path": name, "label": "normal", "suggested": "viral", "score": 1.0, "corrected": ""}
+        return Audit((Finding("suspected-labels", "note", "", "", "", table=(row,)),))
+
+    write_suspects(path, found("old.png"))
+    write_suspects(path, found("new.png"))
+    assert "new.png" in path.read_text() and "old.png" not in path.read_text()
+    worked = _corrections(path, "new.png,normal,viral,1.0,viral").read_text()
+    write_suspects(path, found("other.png"))
+    assert path.read_text() == worked

@@ -10,6 +10,8 @@ from hilum.cli.main import main
 from hilum.data.predictions import read_predictions
 from hilum.errors import DataError, UsageError
 from hilum.evaluation import read_ledger
+from hilum.workflow.choice import open_test_split
+from hilum.workflow.options import Options
 
 
 @pytest.fixture
@@ -60,6 +62,31 @@ def test_images_of_its_own_training_are_left_out(model, trained, theirs, tmp_pat
     own = hilum.evaluate(model, data, out=tmp_path / "o", replicates=2, device="cpu")
     assert own.evaluation.images < 40
     assert read_ledger(model.parents[1])[-1].split == "test"
+
+
+def test_a_folder_of_single_runs_and_one_that_was_split_anew(model, trained, tmp_path):
+    own = tmp_path / "own"
+    shutil.copytree(trained[0].study_dir, own)
+    (own / "study.json").unlink()  # as `hilum train` leaves it
+    copy = own / model.parent.name / model.name
+    trial = hilum.evaluate(copy, trained[1], out=tmp_path / "t", replicates=2, device="cpu")
+    assert trial.evaluation.images == len(trained[0].manifest.split("test"))
+    assert read_ledger(own)[-1].split == "test"
+    assert not any("another split" in remark for remark in trial.document["remarks"])
+    table = trained[0].manifest.table
+    trained[0].manifest.with_table(table.assign(split=table["split"].replace("val", "train"))).write(
+        own / "manifest.parquet"
+    )
+    trial = hilum.evaluate(copy, trained[1], out=tmp_path / "u", replicates=2, device="cpu")
+    assert any("another split" in remark for remark in trial.document["remarks"])
+
+
+def test_a_look_at_other_data_does_not_open_the_test_split_again(model, trained, theirs, tmp_path):
+    study = trained[0]
+    hilum.evaluate(model, theirs, mapping=["viral=flu"], out=tmp_path / "t", replicates=2, device="cpu")
+    before = read_ledger(study.study_dir)
+    open_test_split(study.study_dir, study.chosen_run, study.manifest, Options(replicates=20, device="cpu"))
+    assert before[-1].split == "other" and read_ledger(study.study_dir) == before
 
 
 def test_recalibration_on_other_patients(model, theirs, tmp_path):

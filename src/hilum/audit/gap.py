@@ -157,7 +157,7 @@ def _accuracies(
         is_it = np.eye(classes)[target]
         with np.errstate(invalid="ignore", divide="ignore"):
             found = (weights @ (is_it * hit[:, None])) / (weights @ is_it)
-        weighted.append(np.nansum(found * wanted, axis=1) / (np.isfinite(found) @ wanted))
+            weighted.append(np.nansum(found * wanted, axis=1) / (np.isfinite(found) @ wanted))
     return np.concatenate(plain), np.concatenate(weighted)
 
 

@@ -65,7 +65,9 @@ def map_labels(model: Sequence[str], data: Sequence[str], wishes: Sequence[str] 
             merged[_near(name, data) or name] = [_found(part, model, wish) for part in parts]
         else:
             _refuse(wish, model, data)
-    taken = {part for parts in merged.values() for part in parts}
+    taken = [part for parts in merged.values() for part in parts]
+    if twice := [part for part in taken if taken.count(part) > 1]:
+        raise UsageError("--map", expected="each output of the model once", found=f"{twice[0]} more than once")
     groups = {name: [name] for name in model if name not in taken} | merged
     for name in data:
         if name not in of_data:

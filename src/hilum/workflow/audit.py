@@ -99,7 +99,7 @@ def audit_of(found: StudyData, folder: Path, options: Options, bar: Bar) -> Audi
         on_progress=on_progress,
     )
     audit.write(folder / AUDIT)
-    _write_suspects(folder / SUSPECTS, audit)
+    write_suspects(folder / SUSPECTS, audit)
     return audit
 
 
@@ -118,8 +118,16 @@ def _known(path: Path, found: StudyData, seed: int) -> Audit | None:
     return audit if all(audit.facts.get(name) == value for name, value in same.items()) else None
 
 
-def _write_suspects(path: Path, audit: Audit) -> None:
+def write_suspects(path: Path, audit: Audit) -> None:
     """The list in which a person corrects labels; an older one is not written over where somebody has worked in it."""
     rows = [row for finding in audit.of("suspected-labels") for row in finding.table]
-    if rows and not path.exists():
+    if rows and _is_untouched(path):
         write_csv(path, pd.DataFrame(rows))
+
+
+def _is_untouched(path: Path) -> bool:
+    """Whether nobody has filled anything in; a file that cannot be read may be somebody's work."""
+    try:
+        return not path.exists() or read_corrections(path).rows.empty
+    except DataError:
+        return False

@@ -13,6 +13,7 @@ from hilum.data.predictions import Predictions, read_predictions
 from hilum.evaluation.calibration import fit_temperature
 from hilum.evaluation.shift import describe_pictures, picture_figures, spread_positions
 from hilum.evaluation.thresholds import OperatingPoint, apply_point, describe_points, fit_points
+from hilum.evaluation.values import without_nan
 from hilum.models.extras import add_extras
 from hilum.models.weights import file_sha256
 from hilum.workflow.record import read_json, write_json
@@ -52,7 +53,7 @@ def calibrate_run(run_dir: Path, manifest: Manifest, train: CanvasView) -> None:
         "points": [point.to_json() for point in points],
         "gives": {"val": describe_points([apply_point(point, calibrated) for point in points])},
     }
-    write_json(run_dir / CALIBRATION, document)
+    write_json(run_dir / CALIBRATION, without_nan(document))
 
 
 def add_points(run_dir: Path, split: str) -> None:
@@ -63,7 +64,7 @@ def add_points(run_dir: Path, split: str) -> None:
     predictions = read_predictions(run_dir / f"predictions-{split}.parquet")
     points = [OperatingPoint.from_json(each) for each in document["points"]]
     found = describe_points([apply_point(point, predictions) for point in points])
-    write_json(run_dir / CALIBRATION, {**document, "gives": {**document["gives"], split: found}})
+    write_json(run_dir / CALIBRATION, without_nan({**document, "gives": {**document["gives"], split: found}}))
 
 
 def _describe(manifest: Manifest, train: CanvasView) -> dict[str, Any]:

@@ -73,10 +73,14 @@ def open_test_split(study_dir: Path, run: str, manifest: Manifest, options: Opti
     """
     run_dir = study_dir / run
     model_sha256, path = file_sha256(run_dir / "model.safetensors"), run_dir / "predictions-test.parquet"
-    already = [entry for entry in read_ledger(study_dir) if entry.model_sha256 == model_sha256]
-    if already and path.exists() and already[-1].predictions_sha256 == file_sha256(path):
+    # The same model may have been opened on other data since: only what this file came from counts.
+    already = {entry.predictions_sha256 for entry in read_ledger(study_dir) if entry.model_sha256 == model_sha256}
+    if path.exists() and file_sha256(path) in already:
         known = read_evaluations(run_dir / "metrics.json")
-        return known["test"] if "test" in known else add_evaluation(run_dir, "test", options)
+        if "test" in known:
+            return known["test"]
+        add_points(run_dir, "test")
+        return add_evaluation(run_dir, "test", options)
     opening = record_opening(
         study_dir,
         run=run,

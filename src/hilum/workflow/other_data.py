@@ -84,7 +84,7 @@ def read_other_data(
     table["patient_id"], rule = patient_keys(table, patient_pattern)
     table["view"] = table["view"].where(table["view"].notna(), table["header_view"])
     table["split"] = SPLIT
-    known, remark = _known_to_the_model(table, study_dir)
+    known, remark = _known_to_the_model(table, header.fingerprint, study_dir)
     remarks += [remark] if remark else []
     if known.all():
         raise DataError(str(data), expected="images that the model has not seen", found="only those of its own study")
@@ -126,26 +126,37 @@ def _read(
     return table, cache.of(table), int((~sound).sum())
 
 
-def _known_to_the_model(table: pd.DataFrame, study_dir: Path | None) -> tuple[np.ndarray, str]:
-    """bool `[N]`: images of which the file or the very picture was used to train or choose the model."""
+def _known_to_the_model(table: pd.DataFrame, fingerprint: str, study_dir: Path | None) -> tuple[np.ndarray, str]:
+    """bool `[N]`: images of which the file or the very picture was used to train or choose the model; and a remark.
+
+    Args:
+        fingerprint: of the manifest that the model was trained with.
+    """
     nothing = np.zeros(len(table), bool)
     if study_dir is None:
         return nothing, "The study of the model is not here: whether it was trained on some of these images is unknown."
-    own = read_manifest(study_dir / "manifest.parquet").table
+    manifest = read_manifest(study_dir / "manifest.parquet")
+    own, remarks = manifest.table, list[str]()
+    if manifest.fingerprint != fingerprint:  # of a fold, or the study was split anew since
+        remarks.append(
+            "The model was trained on another split than the one that lies in its study now: images that it was "
+            "trained on may be among these."
+        )
     used = own[own["split"].isin(("train", "val"))]
     known = nothing
     for column in ("sha256", "pixels_sha256"):
         if column in own and column in table:
             known = known | table[column].isin(set(used[column].dropna()) - {""}).to_numpy()
-    if not known.any():
-        return known, ""
-    return known, f"{int(known.sum()):,} images that the model was trained or chosen on were left out."
+    if known.any():
+        remarks.append(f"{int(known.sum()):,} images that the model was trained or chosen on were left out.")
+    return known, " ".join(remarks)
 
 
 def study_of(model: Path) -> Path | None:
-    """The study folder that a model file lies in, None where it lies elsewhere."""
-    place = model.resolve().parent.parent
-    return place if (place / "study.json").exists() and (place / "manifest.parquet").exists() else None
+    """The folder of the study, or of `hilum train`, that a model file lies in; None where it lies elsewhere."""
+    above = model.resolve().parents[1:3]  # runs of folds lie one deeper
+    own = ("manifest.json", "manifest.parquet")
+    return next((place for place in above if all((place / name).exists() for name in own)), None)
 
 
 def views_named(names: Sequence[str], header: ModelHeader) -> Sequence[Any]:
@@ -192,7 +203,7 @@ def predict_other(
         is_test = set(data.manifest.table["sha256"]) & set(test["sha256"])
         opening = record_opening(
             study_dir,
-            run=path.resolve().parent.name,
+            run=path.resolve().parent.relative_to(study_dir).as_posix(),
             recipe=str(header.recipe.get("name", "")),
             model_sha256=sha256,
             predictions=f"{out.name}/{PREDICTIONS}",
