@@ -222,7 +222,7 @@ def evaluate(
         tta: a policy of the model's recipe, or names of views; empty takes those of the model file.
         prevalence: share of the ill, in (0, 1), at which PPV and NPV are given too.
         recalibrate: share of the patients, in (0, 1), on which probabilities and thresholds are fitted anew.
-        out: folder; `runs/MODEL-on-DATA` when None.
+        out: folder; `runs/STUDY-RUN-on-DATA` when None.
 
     Returns:
         Figures with intervals; it shows itself in a notebook.

@@ -123,7 +123,8 @@ def test_wrong_wishes_are_one_line(model, theirs, tmp_path):
             hilum.evaluate(model, theirs, out=tmp_path / "t", **wish)
         assert "\n" not in str(refused.value)
     with pytest.raises(DataError):
-        hilum.evaluate(model, tmp_path / "nowhere", out=tmp_path / "t")
+        hilum.evaluate(model, tmp_path / "nowhere", out=tmp_path / "none")
+    assert not (tmp_path / "none").exists()
 
 
 def test_the_command(model, theirs, tmp_path, capsys, monkeypatch):
@@ -133,7 +134,11 @@ def test_the_command(model, theirs, tmp_path, capsys, monkeypatch):
     with pytest.raises(SystemExit) as stopped:
         main(command)
     out = capsys.readouterr().out
-    assert stopped.value.code == 3 and "PPV at 10 %" in out and out.strip().endswith("report.html")
+    assert (
+        stopped.value.code == 3
+        and "PPV at 10 %" in out
+        and out.strip().endswith(f"study-{model.parent.name}-on-theirs/report.html")
+    )
     assert max(map(len, out.splitlines()[:9])) <= 100
     with pytest.raises(SystemExit):
         main([*command, "--json"])

@@ -385,7 +385,7 @@ def evaluate(
         recalibrate: fit probabilities and thresholds anew on this share of the patients, and try them on the others.
         patient_pattern: regular expression on the path; its groups make the patient key.
         replicates: of the bootstrap behind the intervals.
-        out: a folder for predictions, figures and page; runs/MODEL-on-DATA when left out.
+        out: a folder for predictions, figures and page; runs/STUDY-RUN-on-DATA when left out.
         device: where to compute.
         seed: of the bootstrap and of the patients drawn to recalibrate.
         json: print one JSON document.

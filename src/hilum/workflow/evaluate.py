@@ -11,6 +11,7 @@ import numpy as np
 
 from hilum.data.manifest import Manifest
 from hilum.data.predictions import Predictions
+from hilum.data.sources import list_images
 from hilum.data.splits import connected_groups, draw_groups
 from hilum.errors import UsageError
 from hilum.evaluation import Evaluation, evaluate, write_evaluations
@@ -106,7 +107,8 @@ def evaluate_on(model: Path, data: Path, options: TrialOptions, voice: Voice | N
     network, header = load_model(model)
     study_dir = study_of(model)
     views = views_named(options.tta, header) if options.tta else None
-    out = options.out or Path("runs") / f"{model.resolve().parent.name}-on-{data.resolve().stem}"
+    list_images(data, options.labels)  # before anything is written: a mistyped path leaves no folder behind
+    out = options.out or Path("runs") / f"{_name_of(model, study_dir)}-on-{data.resolve().stem}"
     out.mkdir(parents=True, exist_ok=True)
     with voice.stage("data") as bar:
         found = read_other_data(
@@ -130,6 +132,12 @@ def evaluate_on(model: Path, data: Path, options: TrialOptions, voice: Voice | N
     with voice.stage("page"):
         page = write_evaluation_page(out)
     return Trial(out, evaluation, document, found.manifest, found.rejected, page)
+
+
+def _name_of(model: Path, study_dir: Path | None) -> str:
+    """Names study and run, so that runs of one recipe in two studies, or on two folds, do not share a folder."""
+    run = model.resolve().parent
+    return run.name if study_dir is None else "-".join([study_dir.name, *run.relative_to(study_dir).parts])
 
 
 def _document(
