@@ -51,6 +51,7 @@ def test_every_command_has_help_with_an_example(name):
         (["study", ".", "--recipes", "finetune"], "Did you mean `finetuned`"),
         (["study", ".", "--time-budget", "soon"], "14m"),
         (["study", ".", "--log", "tensorbord"], "tensorboard"),
+        (["train", "scratch-cnn", ".", "--seeds", "0"], "1 seed or more"),
         (["draw", "x", "--fault", "markers=1"], "Did you mean `marker`"),
         (["draw", "x", "--fault", "marker=big"], "a strength from 0 to 1"),
         (["recipes", "scratch-cn"], "Did you mean `scratch-cnn`"),

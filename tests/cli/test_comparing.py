@@ -59,6 +59,7 @@ def test_json_is_the_same_as_the_file(runs, capsys, tmp_path):
         (lambda runs: [runs[0], runs[0] + "x"], "found nothing"),
         (lambda runs: [*runs, "--split", "test"], "opened for the chosen run only"),
         (lambda runs: [*runs, "--replicates", "1"], "at least 2"),
+        (lambda runs: [*runs, "--seed", "-1"], "a whole number from 0"),
     ],
 )
 def test_each_wrong_input_is_one_line(runs, wish, words, capsys):

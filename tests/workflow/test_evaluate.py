@@ -117,6 +117,8 @@ def test_wrong_wishes_are_one_line(model, theirs, tmp_path):
         ({}, UsageError),
         ({"mapping": ["viral=flu"], "prevalence": 2.0}, UsageError),
         ({"mapping": ["viral=flu"], "tta": ["spin"]}, UsageError),
+        ({"mapping": ["viral=flu"], "seed": -1}, UsageError),
+        ({"mapping": ["-=normal+flu"]}, UsageError),
         ({"labels": "kermany"}, UsageError),
     ):
         with pytest.raises(error) as refused:

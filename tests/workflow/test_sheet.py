@@ -57,6 +57,8 @@ def test_impossible_sheets(make_data, tmp_path):
     data = make_data(per_class=3)
     with pytest.raises(UsageError, match="--images"):
         make_sheet(RECIPES["scratch-cnn"], data, images=0)
+    with pytest.raises(UsageError, match="--seed: expected a whole number from 0, found -1"):
+        make_sheet(RECIPES["scratch-cnn"], data, seed=-1)
     for file in data.rglob("*.png"):
         file.write_bytes(b"\x89PNG")
     with pytest.raises(DataError, match="readable"):

@@ -109,6 +109,7 @@ def test_a_space_is_checked_before_anything_is_trained(short):
     [
         ("phases.0.lr", UsageError, "FIELD=LOW..HIGH"),
         ("phases.0.lr=1e-3", UsageError, "FIELD=LOW..HIGH"),
+        ("phases.0.lr=1e-3..1e400", UsageError, "a number can hold"),
         ("phases.0.lrr=1e-5..1e-3", RecipeError, "Did you mean `lr`"),
         ("phases.0.lr=1e-3..1e-5", RecipeError, "low < high"),
         ("phases.0.weight_decay=0..1:log", RecipeError, "above 0 for log"),

@@ -27,6 +27,8 @@ def run_compare_command(
         raise UsageError("hilum compare", expected="two runs or more", found=str(len(runs)), way_out=NEEDS)
     if replicates < 2:
         raise UsageError("--replicates", expected="at least 2", found=str(replicates))
+    if seed < 0:
+        raise UsageError("--seed", expected="a whole number from 0", found=str(seed))
     compared = compare(_read_all(runs, split), replicates=replicates, seed=seed)
     if out is not None:
         out.parent.mkdir(parents=True, exist_ok=True)

@@ -34,7 +34,7 @@ def run_train_command(
     """Trains; returns the exit code."""
     voice = Terminal(quiet=as_json)
     if resume is not None:
-        if recipe or data or changes or folds or seeds > 1:
+        if recipe or data or changes or folds or seeds != 1:
             raise UsageError("--resume", expected="nothing beside it but --device and --time-budget", found="more")
         from hilum.workflow.train import resume_run
 
@@ -45,7 +45,7 @@ def run_train_command(
         found = "neither" if recipe is None else f"only {recipe}"
         raise UsageError("hilum train", expected="RECIPE DATA, or --resume RUN", found=found)
     chosen, options = chosen_recipe(recipe, options, changes, val_fraction)
-    if folds or seeds > 1:
+    if folds or seeds != 1:
         from hilum.workflow.folds import repeat_recipe
 
         return _show_repetition(

@@ -258,13 +258,17 @@ def _tidy_rows(path: Path, table: pd.DataFrame) -> Listing:
     for name in ("image_path", "label", "patient_id", "split", "source", "view"):
         text = table[name].astype("string").str.strip()
         table[name] = text.astype(object).where(text.notna() & (text != ""), None)
-    table["image_path"] = [None if path is None else posixpath.normpath(path) for path in table["image_path"]]
+    nul = table["image_path"].astype(str).str.contains("\0", regex=False)
+    if nul.any():
+        found = f"a NUL character in row {int(nul.to_numpy().argmax()) + 2}"
+        raise DataError(str(path), expected="paths that a file can have", found=found, way_out="Correct the manifest.")
+    table["image_path"] = [None if name is None else posixpath.normpath(name) for name in table["image_path"]]
     table["split"] = [_split_name(path, split) for split in table["split"]]
     table["source"] = table["source"].where(table["source"].notna(), path.parent.name)
     labelled = table["label"].notna() & table["image_path"].notna()
     unlabelled = tuple(table.loc[~labelled, "image_path"].dropna())
     columns = ["image_path", "label", "split", "source", "view", "patient_id"]
-    table, warnings = _without_repeats(table.loc[labelled, columns].reset_index(drop=True))
+    table, warnings = _without_repeats(path, table.loc[labelled, columns].reset_index(drop=True))
     return Listing(table, path.parent.resolve(), unlabelled, warnings=warnings, labels_from=path.name)
 
 
@@ -277,7 +281,7 @@ def _split_name(path: Path, split: str | None) -> str | None:
         raise DataError(str(path), expected="`train`, `val` or `test` in the column `split`", found=split) from None
 
 
-def _without_repeats(table: pd.DataFrame) -> tuple[pd.DataFrame, tuple[str, ...]]:
+def _without_repeats(path: Path, table: pd.DataFrame) -> tuple[pd.DataFrame, tuple[str, ...]]:
     repeated = table["image_path"].duplicated(keep=False)
     if not repeated.any():
         return table, ()
@@ -285,7 +289,10 @@ def _without_repeats(table: pd.DataFrame) -> tuple[pd.DataFrame, tuple[str, ...]
     if (labels > 1).any():
         name = labels[labels > 1].index[0]
         raise DataError(
-            name, expected="one row an image", found="rows with different labels", way_out="Correct the manifest."
+            f"{path}: {name}",
+            expected="one row an image",
+            found="rows with different labels",
+            way_out="Correct the manifest.",
         )
     kept = table.drop_duplicates("image_path").reset_index(drop=True)
     return kept, (

@@ -91,7 +91,9 @@ class TrialOptions:
             if value is not None and not 0 < value < 1:
                 raise UsageError(name, expected="a share above 0 and below 1, such as 0.05", found=f"{value:g}")
         if self.replicates < 2:
-            raise UsageError("replicates", expected="at least 2", found=str(self.replicates))
+            raise UsageError("--replicates", expected="at least 2", found=str(self.replicates))
+        if self.seed < 0:
+            raise UsageError("--seed", expected="a whole number from 0", found=str(self.seed))
 
 
 def evaluate_on(model: Path, data: Path, options: TrialOptions, voice: Voice | None = None) -> Trial:

@@ -76,6 +76,8 @@ def read_other_data(
     listing = list_images(data, labels)
     mapping = map_labels(list(header.labels), sorted(set(listing.table["label"])), wishes)
     kept = listing.table[listing.table["label"].map(mapping.of_data).notna()].reset_index(drop=True)
+    if kept.empty:
+        raise UsageError("--map", expected="images of at least one class", found="every class left out with `-=`")
     remarks = list(listing.warnings)
     if len(kept) < len(listing.table):
         remarks.append(f"{len(listing.table) - len(kept):,} images of classes that --map leaves out were not used.")

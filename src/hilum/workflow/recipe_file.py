@@ -90,7 +90,7 @@ def _run(path: Path) -> ModuleType:
     module = importlib.util.module_from_spec(spec)
     try:
         spec.loader.exec_module(module)
-    except Exception as error:  # whatever a user's file raises is theirs to read
+    except (Exception, SystemExit) as error:  # whatever a user's file raises is theirs to read
         line = next((f" in line {each}" for each in [_line_of(error, path)] if each), "")
         found = f"{type(error).__name__}{line}: {error}"
         raise RecipeError(f"recipe file {path.name}", expected="a file that runs", found=found) from None
@@ -115,7 +115,8 @@ def _exported(module: ModuleType, path: Path) -> list[Recipe]:
     if named is None:
         recipes = [value for name, value in vars(module).items() if isinstance(value, Recipe) and name[0] != "_"]
     else:
-        recipes = list(named.values() if isinstance(named, Mapping) else named)
+        values = named.values() if isinstance(named, Mapping) else named
+        recipes = list(values) if isinstance(values, Iterable) else [values]
     wrong = [each for each in recipes if not isinstance(each, Recipe)]
     if wrong or not recipes:
         found = f"a {type(wrong[0]).__name__} in RECIPES" if wrong else "none"

@@ -58,11 +58,13 @@ def make_sheet(
             depend on an image's place in the manifest too.
 
     Raises:
-        UsageError: no or too many pictures.
+        UsageError: no or too many pictures, or a seed below 0.
         DataError: no readable image.
     """
     if not (1 <= images <= MOST and 1 <= versions <= 16):
         raise UsageError("--images, --versions", expected=f"1 to {MOST}, 1 to 16", found=f"{images}, {versions}")
+    if seed < 0:
+        raise UsageError("--seed", expected="a whole number from 0", found=str(seed))
     listing, preprocessing = list_images(data, labels), preprocessing_of(recipe)
     augmentation, rows, skipped = augmentation_of(recipe), list[SheetRow](), 0
     views = _changing_views(recipe)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from math import isfinite
 from typing import Any
 
 from hilum.errors import RecipeError, UsageError
@@ -67,6 +68,8 @@ def _range(text: str) -> Range:
     number = r"[-+]?\d*\.?\d+(?:[eE][-+]?\d+)?"
     ends = re.fullmatch(rf"({number})\.\.({number})(:log)?", values)
     if equals and ends:
+        if not all(isfinite(float(end)) for end in ends.groups()[:2]):
+            raise UsageError("--space", expected="ends that a number can hold", found=text)
         return Range(field, float(ends[1]), float(ends[2]), bool(ends[3]))
     choices = tuple(part.strip() for part in values.split(",") if part.strip())
     if not equals or len(choices) < 2 or ".." in values:
