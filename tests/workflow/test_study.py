@@ -15,6 +15,7 @@ from hilum.errors import DataError, RecipeError, UsageError, WeightsNotFound
 from hilum.evaluation import read_evaluations, read_ledger
 from hilum.training.module import TrainingModule
 from hilum.workflow.record import locked
+from hilum.workflow.voice import Silent
 
 FILES = (
     "study.json", "manifest.parquet", "quarantine.csv", "ledger.jsonl", "leaderboard.csv", "report.html",
@@ -294,3 +295,30 @@ def test_guards_are_run_and_a_model_file_that_was_exchanged_is_found(study, tiny
     from hilum.report import write_report
 
     assert "These figures are worth nothing as they stand" in write_report(first.study_dir).read_text()
+
+
+@pytest.mark.parametrize("look", ["explain_run", "find_study_verdicts"])
+def test_an_extra_look_that_breaks_costs_no_result(study, monkeypatch, look):
+    def breaks(*_):
+        raise ZeroDivisionError("surprise")
+
+    said = []
+
+    class Listener(Silent):
+        def warn(self, sentence):
+            said.append(sentence)
+
+    monkeypatch.setattr(f"hilum.workflow.study.{look}", breaks)
+    result = study(voice=Listener())
+    assert result.test is not None and result.report.exists()
+    assert (result.study_dir / "study.json").exists()
+    assert any("ZeroDivisionError: surprise" in sentence for sentence in said)
+
+
+def test_an_audit_does_not_split_the_data_of_finished_runs_anew(study, tmp_path):
+    result = study()
+    before = (result.study_dir / "manifest.parquet").read_bytes()
+    assert hilum.audit(tmp_path / "data", out=result.study_dir).manifest.fingerprint == result.manifest.fingerprint
+    with pytest.raises(UsageError, match=r"a folder for these files and this split.*tiny.*--out"):
+        hilum.audit(tmp_path / "data", out=result.study_dir, seed=1)
+    assert (result.study_dir / "manifest.parquet").read_bytes() == before

@@ -17,7 +17,7 @@ from hilum.data.manifest import Manifest
 from hilum.data.sources import list_images
 from hilum.errors import DataError
 from hilum.version import __version__
-from hilum.workflow.data import StudyData, study_data, write_csv
+from hilum.workflow.data import StudyData, identity_of, refuse_other_data, study_data, write_csv
 from hilum.workflow.options import Options
 from hilum.workflow.record import locked, now, write_json
 from hilum.workflow.voice import Bar, Silent, Voice
@@ -56,16 +56,18 @@ def run_audit(data: Path, options: Options, voice: Voice | None = None) -> Audit
     """Audits a data root; the folder is that of a study of the same data, which then need not audit again.
 
     Raises:
-        HilumError: no usable data, a wrong option.
+        HilumError: no usable data, a wrong option, or a folder with runs on another split of them.
     """
     from hilum.report import write_audit_page
     from hilum.workflow.study import study_name, tell_data
 
     voice = voice or Silent()
-    list_images(data, options.labels)  # before anything is written: a mistyped path leaves no folder behind
+    listing = list_images(data, options.labels)  # before anything is written: a mistyped path leaves no folder behind
+    folder = options.out or Path("runs") / study_name(data, options.labels)
     if options.corrections:
         read_corrections(options.corrections)
-    folder = options.out or Path("runs") / study_name(data, options.labels)
+    else:  # runs there must keep the manifest that they were trained on
+        refuse_other_data(folder, identity_of(listing, options))
     folder.mkdir(parents=True, exist_ok=True)
     with locked(folder):
         started = time.monotonic()

@@ -14,7 +14,7 @@ from hilum.data.corrections import correct_labels, read_corrections
 from hilum.data.manifest import Manifest, read_manifest
 from hilum.data.scan import FACTS
 from hilum.data.sources import Listing, list_images
-from hilum.errors import DataError
+from hilum.errors import DataError, UsageError
 from hilum.transforms import Preprocessing
 from hilum.workflow.options import Options
 from hilum.workflow.record import digest_of, read_json, write_json
@@ -92,6 +92,23 @@ def identity_of(listing: Listing, options: Options) -> str:
         options.seed,
         *([read_corrections(options.corrections).sha256] if options.corrections else []),
     )
+
+
+def refuse_other_data(study_dir: Path, identity: str) -> None:
+    """Sees that a folder with runs in it keeps the images and the split that they were trained on.
+
+    Raises:
+        UsageError: it holds runs on others.
+    """
+    known = read_json(study_dir / "manifest.json")
+    runs = sorted(each.parent.name for each in study_dir.glob("*/begun.json"))
+    if known and runs and known.get("identity") != identity:
+        raise UsageError(
+            str(study_dir),
+            expected="a folder for these files and this split",
+            found=f"runs on others ({', '.join(runs[:3])})",
+            way_out="Give another folder with --out.",
+        )
 
 
 def write_csv(path: Path, table: pd.DataFrame) -> None:

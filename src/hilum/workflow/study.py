@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -102,7 +102,7 @@ class _Clock:
         """Seconds for training; the end of the budget belongs to evaluation and report."""
         if self.budget is None:
             return None
-        reserve = max(8.0, 0.05 * self.budget)
+        reserve = min(0.12 * self.budget, 10 + 0.05 * self.budget)  # comparison, test, gap, guards, pages
         return max(self.budget - reserve - (time.monotonic() - self.started), 1.0)
 
 
@@ -160,8 +160,10 @@ def _run_in(
         to_open = None if interrupted else chosen
         test = open_test_split(study_dir, to_open, found.manifest, options) if to_open else None
         if to_open:
-            explain_run(study_dir / to_open, found.manifest, study_dir, test, options)
-    with clock.stage("guards", voice):
+            with _no_result_lost(voice, "The gap between validation and test was not taken apart"):
+                explain_run(study_dir / to_open, found.manifest, study_dir, test, options)
+    guards: list[dict[str, Any]] = []
+    with clock.stage("guards", voice), _no_result_lost(voice, "The guards of the study did not all run"):
         figured = [outcome.run for outcome in outcomes if outcome.status in ("done", "collapsed")]
         guards = find_study_verdicts(study_dir, figured, chosen, found.manifest, options)
     for entry in guards:
@@ -186,6 +188,15 @@ def _run_in(
     return Study(
         study_dir, found.manifest, leaderboard, chosen, test, found.rejected, report, interrupted, tuple(guards)
     )
+
+
+@contextmanager
+def _no_result_lost(voice: Voice, words: str) -> Iterator[None]:
+    """An extra look that fails is told of; the figures that are there already go into the report all the same."""
+    try:
+        yield
+    except Exception as error:  # whatever it is, the test split is open and its figures must not be lost
+        voice.warn(f"{words}: {type(error).__name__}: {' '.join(str(error).split())[:200]}")
 
 
 def study_facts(study_dir: Path, manifest: Manifest, options: Options, outcome: dict[str, Any]) -> dict[str, Any]:

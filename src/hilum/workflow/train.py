@@ -14,7 +14,7 @@ from hilum.errors import DataError, TrainingError, UsageError
 from hilum.evaluation import Evaluation, read_evaluations
 from hilum.recipes.convert import from_json
 from hilum.recipes.schema import Recipe
-from hilum.workflow.data import identity_of, study_data
+from hilum.workflow.data import identity_of, refuse_other_data, study_data
 from hilum.workflow.network import preprocessing_of, refuse_anomaly
 from hilum.workflow.options import Options
 from hilum.workflow.plan import named
@@ -147,7 +147,7 @@ def prepare(recipe: Recipe, data: Path, options: Options, voice: Voice, *, wait:
     started = time.monotonic()
     listing = list_images(data, options.labels)
     study_dir = options.out or Path("runs") / _folder_name(data, options)
-    _refuse_other_data(study_dir, identity_of(listing, options))
+    refuse_other_data(study_dir, identity_of(listing, options))
     study_dir.mkdir(parents=True, exist_ok=True)
     with locked(study_dir, wait=wait):
         with voice.stage("data") as bar:
@@ -169,18 +169,6 @@ def _folder_name(data: Path, options: Options) -> str:
     if options.patient_pattern is not None:
         suffix += f"-by-{digest_of(options.patient_pattern)[:6]}"
     return study_name(data, options.labels) + suffix
-
-
-def _refuse_other_data(study_dir: Path, identity: str) -> None:
-    known = read_json(study_dir / "manifest.json")
-    runs = sorted(each.parent.name for each in study_dir.glob("*/begun.json"))
-    if known and runs and known.get("identity") != identity:
-        raise UsageError(
-            str(study_dir),
-            expected="a folder for these files and this split",
-            found=f"runs on others ({', '.join(runs[:3])})",
-            way_out="Give another folder with --out.",
-        )
 
 
 def _one_run(
