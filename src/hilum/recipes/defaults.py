@@ -11,8 +11,8 @@ of these tasks have no side.
 `finetuned` is in its third version: the second with a collimator's border drawn over half of the pictures, and more
 zoom. The first left the first three stages as they were, ran at 224 pixels and augmented mildly; the second trained all
 stages at 192 pixels on harsher pictures. On the official Kermany test split (624 images), normal against pneumonia, the
-first reached an AUROC of 0.952 [0.923, 0.971], the second 0.949 [0.920, 0.968]; no paired test was made. The second was
-made after that figure of the first was seen. The third, chosen on clean and damaged validation images
+first reached an AUROC of 0.952 [0.923, 0.971], the second 0.949 [0.920, 0.968]. The second was made after that figure
+of the first was seen. The third, chosen on clean and damaged validation images
 (docs/decisions/0007-a-border-drawn-over.md), reached 0.966 [0.945, 0.979].
 """
 
