@@ -124,7 +124,8 @@ def _asked(study: Study) -> str:
     question = f"Which of {join_words(study.labels, 'or')} does a chest X-ray show?"
     size = f"{render_count(len(table), 'image')} of {render_count(table['patient_id'].nunique(), 'patient')}"
     rule = study.facts.labels_rule or study.manifest.facts.get("labels_rule", "")
-    return f"{question} {size}" + (f", labelled by the rule “{rule}”." if rule else ".")
+    by = rule if rule.endswith((".csv", ".tsv", ".txt", ".parquet", ".pq")) else f"the rule “{rule}”"
+    return f"{question} {size}" + (f", labelled by {by}." if rule else ".")
 
 
 def _sure(evaluation: Evaluation) -> str:
