@@ -4,11 +4,17 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import pandas as pd
 import pytest
 
+from hilum.audit import duplicates
 from hilum.audit.likeness import SAME, likeness
 from hilum.audit.neighbours import _exact, _hashed, close_pairs
+from hilum.audit.pictures import CANVAS, look_at
+from hilum.data.manifest import Manifest
 from hilum.data.phantom import draw_dataset
+from hilum.labels import LabelSet
+from hilum.transforms import to_canvas
 
 REAL = Path(__file__).parents[3] / "shared/data/chest_xray_224"
 
@@ -110,3 +116,24 @@ def test_the_public_set_holds_thirty_groups_of_identical_files(tmp_path):
     same = [group for group in groups if group.kind == BYTES]
     assert (len(same), sum(len(group.rows) for group in same)) == (30, 62)
     assert not any(len(group.splits) > 1 for group in groups)
+
+
+def test_a_burst_of_one_picture_is_one_group_and_costs_few_looks(monkeypatch):
+    films = [to_canvas(drawing.pixels, CANVAS) for drawing in draw_dataset(images=9, size=224, seed=1)]
+    noise = np.random.default_rng(0).integers(-3, 4, (80, 224, 224))
+    burst = [np.clip(films[0].astype(int) + each, 0, 255).astype(np.uint8) for each in noise]
+    canvases = np.stack([*films, *burst])
+    names = [f"{row}.png" for row in range(89)]
+    columns = {"image_path": names, "label": "normal", "patient_id": names, "split": "train", "sha256": names}
+    facts = {"source": "drawn", "view": "PA", "height": 224, "width": 224}
+    manifest = Manifest(pd.DataFrame({**columns, **facts}), LabelSet.of(["normal", "viral"]), Path("drawn"), {})
+    looks = []
+
+    def counted(first, second):
+        looks.append(len(first))
+        return likeness(first, second)
+
+    monkeypatch.setattr(duplicates, "likeness", counted)
+    (group,) = duplicates.find_groups(manifest, look_at(manifest, canvases))
+    assert set(group.rows) == {0, *range(9, 89)}
+    assert sum(looks) < 1000  # of 3,240 pairs

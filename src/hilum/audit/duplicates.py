@@ -4,7 +4,7 @@ mirrored, brightened)."""
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -76,12 +76,22 @@ def find_groups(
 def same_pairs(
     table: pd.DataFrame, pictures: Pictures, on_progress: Callable[[int, int], None] | None = None
 ) -> np.ndarray:
-    """int64 `[P, 2]`: rows i < j whose files differ and whose pictures are one, by hash and then on the pixels."""
-    found = []
+    """int64 `[P, 2]`: rows i < j whose files differ and whose pictures are one, by hash and then on the pixels.
+
+    Enough pairs to link all rows of a picture: a pair that others link already is not looked at, so that a thousand
+    copies of one picture cost about a thousand looks and not half a million.
+    """
+    found = [np.empty((0, 2), np.int64)]
     for is_mirrored in (False, True):
         pairs = _not_identical(table, find_candidates(pictures.small, mirrored=is_mirrored))
-        alike = np.concatenate([np.zeros(0), *_verified(pictures, pairs, is_mirrored, on_progress)])
-        found.append(pairs[alike >= SAME])
+        for start in range(0, len(pairs), _BLOCK):
+            number = _linked(len(table), np.concatenate(found))
+            block = pairs[start : start + _BLOCK]
+            block = block[number[block[:, 0]] != number[block[:, 1]]]
+            if len(block):
+                found.append(block[_likeness(pictures, block, is_mirrored) >= SAME])
+            if on_progress:
+                on_progress(min(start + _BLOCK, len(pairs)), len(pairs))
     return np.unique(np.concatenate(found), axis=0)
 
 
@@ -91,15 +101,9 @@ def _not_identical(table: pd.DataFrame, pairs: np.ndarray) -> np.ndarray:
     return pairs[column[pairs[:, 0]] != column[pairs[:, 1]]]
 
 
-def _verified(
-    pictures: Pictures, pairs: np.ndarray, is_mirrored: bool, on_progress: Callable[[int, int], None] | None
-) -> Iterator[np.ndarray]:
-    for start in range(0, len(pairs), _BLOCK):
-        block = pairs[start : start + _BLOCK]
-        first, second = (pictures.squares(block[:, side], FINE) for side in (0, 1))
-        yield likeness(first[:, :, ::-1] if is_mirrored else first, second)
-        if on_progress:
-            on_progress(min(start + _BLOCK, len(pairs)), len(pairs))
+def _likeness(pictures: Pictures, pairs: np.ndarray, is_mirrored: bool) -> np.ndarray:
+    first, second = (pictures.squares(pairs[:, side], FINE) for side in (0, 1))
+    return likeness(first[:, :, ::-1] if is_mirrored else first, second)
 
 
 def _linked(count: int, pairs: np.ndarray) -> np.ndarray:

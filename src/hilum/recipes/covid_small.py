@@ -11,7 +11,7 @@ Reported (training and validation accuracy in per cent; the validation set was a
     d-mobilenetv2-frozen-135    1e-6   100      0.0609   95.06   0.1767   500
     d-mobilenetv2-unfrozen      1e-6    99.59   0.0939   88.89   0.4017   288
 
-Ours (accuracy in per cent, 95 % intervals over patients; seed 42; `hilum replay`, see docs/replay.md):
+Ours: accuracy in per cent, 95 % intervals over patients; seed 42; `hilum replay`, see docs/replay.md.
 
     recipe                      the report's way,    by patient, 64      by patient, 5 folds,
                                 81 validation        test images         260 images
