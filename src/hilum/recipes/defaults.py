@@ -2,7 +2,7 @@
 
 Source: hilum. Reported: nothing; they are ours. Ours: the README's table holds the figures with their intervals, the
 hardware and the command. Cost on two cores without a GPU: `finetuned` takes what the time budget gives it (about ten
-minutes of fourteen), `frozen` took 78 to 89 s in three studies of the Kermany set, `scratch-cnn` takes the rest.
+minutes of fourteen), `frozen` took 78 to 101 s in five studies of the Kermany set, `scratch-cnn` takes the rest.
 
 Augmentation is what a chest X-ray may meet: a patient who stands a little turned or nearer, another exposure, a
 blurred or noisy plate. The left-right flip is the one change that no patient makes; it is there because the classes
