@@ -66,6 +66,7 @@ CHAPTERS = (
             make_right,
         ),
     ),
+    Chapter("inspection", "What the model knows and looks at", ()),
     Chapter("test", "How often the test split was opened", (make_ledger,)),
     Chapter("making", "How it was made", (make_repetition, make_recipe, make_augmented, make_stages)),
     Chapter("notes", "How to read the figures", (make_notes,)),

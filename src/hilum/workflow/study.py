@@ -26,6 +26,7 @@ from hilum.workflow.choice import leaderboard_of, open_test_split
 from hilum.workflow.data import StudyData, drawn_data, study_data, write_csv
 from hilum.workflow.gap import explain_run
 from hilum.workflow.guards import find_study_verdicts
+from hilum.workflow.inspect import inspect_run
 from hilum.workflow.options import CPU_BUDGET, DRAWN_BUDGET, Options
 from hilum.workflow.plan import plan_recipes, suited
 from hilum.workflow.record import locked, machine, now, versions, write_json
@@ -103,7 +104,11 @@ class _Clock:
         if self.budget is None:
             return None
         reserve = min(0.12 * self.budget, 10 + 0.05 * self.budget)  # comparison, test, gap, guards, pages
-        return max(self.budget - reserve - (time.monotonic() - self.started), 1.0)
+        return max(self.budget - reserve - self.for_inspection() - (time.monotonic() - self.started), 1.0)
+
+    def for_inspection(self) -> float:
+        """Seconds for what is looked at once the run is chosen."""
+        return 120.0 if self.budget is None else min(0.1 * self.budget, 60.0)
 
 
 def run_study(data: Path | None, options: Options, voice: Voice | None = None) -> Study:
@@ -162,6 +167,19 @@ def _run_in(
         if to_open:
             with _no_result_lost(voice, "The gap between validation and test was not taken apart"):
                 explain_run(study_dir / to_open, found.manifest, study_dir, test, options)
+    if chosen and not interrupted:
+        with clock.stage("inspection", voice) as bar:
+            seconds, opened = clock.for_inspection(), test is not None
+            inspect_run(
+                study_dir,
+                chosen,
+                found.manifest,
+                options,
+                test_opened=opened,
+                seconds=seconds,
+                voice=voice,
+                on_step=bar,
+            )
     guards: list[dict[str, Any]] = []
     with clock.stage("guards", voice), _no_result_lost(voice, "The guards of the study did not all run"):
         figured = [outcome.run for outcome in outcomes if outcome.status in ("done", "collapsed")]

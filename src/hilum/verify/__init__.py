@@ -1,0 +1,1 @@
+"""Every number of a study recomputed from what it claims to rest on."""
