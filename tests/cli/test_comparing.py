@@ -1,6 +1,7 @@
 """`hilum compare` as its users call it."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -66,3 +67,20 @@ def test_each_wrong_input_is_one_line(runs, wish, words, capsys):
     assert hilum("compare", *wish(runs)) == 2
     message = capsys.readouterr().err
     assert words in message and message.count("\n") == 1
+
+
+def test_several_settings_that_differ_get_no_credit_one_by_one(runs, capsys):
+    recipe = {"name": "a", "batch_size": 32, "phases": [{"lr": 0.1, "train": "all"}]}
+    for run, document in zip(
+        sorted(runs),
+        (recipe, {**recipe, "name": "b"}, {**recipe, "batch_size": 64, "phases": [{"lr": 1.0, "train": "all"}]}),
+        strict=True,
+    ):
+        (Path(run) / "recipe.json").write_text(json.dumps(document))
+    assert hilum("compare", *runs, "--json") == 0
+    apart = json.loads(capsys.readouterr().out)["settings"]
+    assert {each["setting"] for each in apart["twin"]["settings"]} == {"batch_size", "phases.0.lr"}
+    assert "differ in 2 settings" in apart["twin"]["sentence"] and "cannot say which" in apart["twin"]["sentence"]
+    assert apart["blind"]["settings"] == [] and "same settings" in apart["blind"]["sentence"]
+    assert hilum("compare", *runs) == 0
+    assert apart["twin"]["sentence"] in capsys.readouterr().out

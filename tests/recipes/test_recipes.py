@@ -6,7 +6,7 @@ import json
 import pytest
 
 from hilum.recipes import schema
-from hilum.recipes.convert import from_json, override, to_json
+from hilum.recipes.convert import find_differences, from_json, override, to_json
 from hilum.recipes.registry import RECIPES
 from hilum.training.phase import Phase
 from hilum.training.work import Settings
@@ -84,3 +84,12 @@ def test_what_runs_share_has_the_defaults_of_a_recipe():
     for field in dataclasses.fields(Settings):
         if field.name not in ("augmentation", "seed"):
             assert getattr(settings, field.name) == getattr(recipe, field.name), field.name
+
+
+def test_only_the_settings_that_make_a_network_count_as_differences():
+    one = to_json(RECIPES["finetuned"])
+    other = to_json(override(override(RECIPES["finetuned"], "phases.1.lr", "0.25"), "description", "Another."))
+    assert find_differences(one, one) == []
+    assert find_differences(one, other) == [("phases.1.lr", str(one["phases"][1]["lr"]), "0.25")]
+    fewer = find_differences(one, {**one, "phases": one["phases"][:1]})
+    assert fewer and all(path.startswith("phases.1.") and b == "" for path, _, b in fewer)

@@ -10,7 +10,6 @@ from hilum.cli.terminal import print_json, print_line, render_table
 from hilum.errors import UsageError
 
 if TYPE_CHECKING:
-    from hilum.data.predictions import Predictions
     from hilum.evaluation import Comparison, Pair
 
 NEEDS = "Give run folders, such as runs/NAME/RUN, or predictions files."
@@ -20,7 +19,9 @@ def run_compare_command(
     runs: Sequence[Path], *, split: str, replicates: int, seed: int, out: Path | None, as_json: bool
 ) -> int:
     """Compares and prints; returns the exit code."""
+    from hilum.data.predictions import read_predictions
     from hilum.evaluation import compare
+    from hilum.workflow.arms import settings_apart
     from hilum.workflow.record import write_json
 
     if len(runs) < 2:
@@ -29,27 +30,30 @@ def run_compare_command(
         raise UsageError("--replicates", expected="at least 2", found=str(replicates))
     if seed < 0:
         raise UsageError("--seed", expected="a whole number from 0", found=str(seed))
-    compared = compare(_read_all(runs, split), replicates=replicates, seed=seed)
+    files = _files(runs, split)
+    compared = compare({name: read_predictions(path) for name, path in files.items()}, replicates=replicates, seed=seed)
+    apart = settings_apart(compared.runs, {name: path.parent for name, path in files.items()})
+    document = {**compared.to_json(), "settings": apart}
     if out is not None:
         out.parent.mkdir(parents=True, exist_ok=True)
-        write_json(out, compared.to_json())
+        write_json(out, document)
     if as_json:
-        print_json(compared.to_json())
+        print_json(document)
         return 0
     print_line(_table(compared))
     print_line()
     print_line(compared.sentence)
+    for run in apart.values():
+        print_line(run["sentence"])
     print_line("Differences: best minus this run, with 95 % intervals over patients. p: DeLong, corrected (Holm).")
     if out is not None:
         print_line(str(out))
     return 0
 
 
-def _read_all(runs: Sequence[Path], split: str) -> dict[str, Predictions]:
-    from hilum.data.predictions import read_predictions
-
+def _files(runs: Sequence[Path], split: str) -> dict[str, Path]:
     files = [_file(run, split) for run in runs]
-    return {name: read_predictions(path) for name, path in zip(_names(files), files, strict=True)}
+    return dict(zip(_names(files), files, strict=True))
 
 
 def _file(run: Path, split: str) -> Path:

@@ -30,6 +30,21 @@ def flatten(recipe: Recipe) -> Iterator[tuple[str, str]]:
     yield from _flatten(to_json(recipe), "")
 
 
+NO_SETTINGS = ("name", "description", "source", "search", "time_share", "overfit_check")
+"""Fields that do not change what a network becomes."""
+
+
+def find_differences(first: Mapping[str, Any], second: Mapping[str, Any]) -> list[tuple[str, str, str]]:
+    """The settings in which two recipes differ: dotted path, the value in each ("" where there is none).
+
+    Args:
+        first, second: recipes as JSON documents, as `recipe.json` of a run holds them.
+    """
+    one, other = (dict(_flatten(dict(each), "")) for each in (first, second))
+    paths = [path for path in dict.fromkeys([*one, *other]) if path.split(".")[0] not in NO_SETTINGS]
+    return [(path, a, b) for path in paths if (a := one.get(path, "")) != (b := other.get(path, ""))]
+
+
 def override(recipe: Recipe, field: str, text: str) -> Recipe:
     """A copy with one field changed.
 

@@ -21,6 +21,7 @@ from hilum.evaluation import (
     record_predictions,
 )
 from hilum.models.weights import file_sha256
+from hilum.workflow.arms import settings_apart
 from hilum.workflow.calibrate import add_points
 from hilum.workflow.options import Options
 from hilum.workflow.record import read_json, write_json
@@ -43,7 +44,8 @@ def leaderboard_of(
         return build_leaderboard(entries), choose_run(entries)
     predictions = {run: read_predictions(study_dir / run / "predictions-val.parquet") for run in done}
     compared = compare(predictions, replicates=options.replicates, seed=options.seed)
-    write_json(study_dir / COMPARISON, compared.to_json())
+    apart = settings_apart(compared.runs, {run: study_dir / run for run in done})
+    write_json(study_dir / COMPARISON, {**compared.to_json(), "settings": apart})
     return build_leaderboard(entries, compared.groups), choose_run(entries)
 
 

@@ -22,7 +22,8 @@ def make_comparison(study: Study) -> Section | None:
     path = study.folder / "comparison.json"
     if not path.exists():
         return None
-    compared = Comparison.from_json(json.loads(path.read_text(encoding="utf-8")))
+    document = json.loads(path.read_text(encoding="utf-8"))
+    compared = Comparison.from_json(document)
     if len(compared.runs) < 2:
         return None
     rows = [(run, pair, _verdict(pair)) for run in compared.runs[1:] if (pair := compared.against_best(run))]
@@ -34,6 +35,7 @@ def make_comparison(study: Study) -> Section | None:
             rows=rows,
             p=render_p,
             sentence=compared.sentence,
+            settings=[each["sentence"] for each in document.get("settings", {}).values()],
             method=METHOD.format(pairs=len(compared.pairs)),
         ),
     )
