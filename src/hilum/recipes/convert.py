@@ -42,7 +42,16 @@ def find_differences(first: Mapping[str, Any], second: Mapping[str, Any]) -> lis
     """
     one, other = (dict(_flatten(dict(each), "")) for each in (first, second))
     paths = [path for path in dict.fromkeys([*one, *other]) if path.split(".")[0] not in NO_SETTINGS]
-    return [(path, a, b) for path in paths if (a := one.get(path, "")) != (b := other.get(path, ""))]
+    rows = [(path, one.get(path, ""), other.get(path, "")) for path in paths]
+    return [(path, a, b) for path, a, b in rows if _as_number(a) != _as_number(b)]
+
+
+def _as_number(text: str) -> float | str:
+    """So that 1 and 1.0 are one value."""
+    try:
+        return float(text)
+    except ValueError:
+        return text
 
 
 def override(recipe: Recipe, field: str, text: str) -> Recipe:
