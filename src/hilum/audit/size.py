@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from hilum.audit.finding import Finding
-from hilum.audit.power import detectable_paired, detectable_unpaired, paired_power
+from hilum.evaluation.power import detectable_paired, detectable_unpaired, paired_power
 from hilum.audit.wording import listed
 from hilum.data.manifest import Manifest
 from hilum.evaluation.bootstrap import Patients

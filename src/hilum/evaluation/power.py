@@ -1,4 +1,4 @@
-"""What a set of images can decide: the power of comparisons of two models, and the smallest difference they can see."""
+"""The power of comparisons of two models, and the smallest difference that a set of images shows."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ from scipy import special
 from hilum.evaluation.intervals import normal_quantile
 
 POWER, LEVEL = 0.8, 0.95
-_EXACT, _EXACT_PAIRED = 600, 2000
+_EXACT = 600
+_WIDE = 8
+"""Standard deviations of a binomial count beyond which nothing is summed."""
 
 
 def unpaired_power(n: float, base: float, difference: float, level: float = LEVEL) -> float:
@@ -53,28 +55,27 @@ def paired_power(n: float, discordant: float, difference: float, level: float = 
         level: 1 minus the error of the first kind.
 
     Returns:
-        The power in [0, 1]: summed over all numbers of discordant images that can occur up to 2,000 images, by the
-        normal distribution beyond (Connor 1987).
+        The power in [0, 1], summed over all numbers of discordant images that can occur.
     """
-    if round(n) > _EXACT_PAIRED:
-        reach, spread = normal_quantile(level) * np.sqrt(discordant), np.sqrt(max(discordant - difference**2, 1e-12))
-        return float(special.ndtr((difference * np.sqrt(n) - reach) / spread))
     count, wins = max(1, round(n)), (1 + min(1.0, difference / discordant)) / 2
-    spread = 8 * np.sqrt(count * discordant) + 8
+    spread = _WIDE * np.sqrt(count * discordant) + _WIDE
     low, high = max(0, int(count * discordant - spread)), min(count, int(count * discordant + spread))
     seen = np.arange(low, high + 1)
-    chance = _binomial(seen, count, discordant)
-    rejected = np.array([_rejected(int(m), wins, level) for m in seen])
-    return float(chance @ rejected)
+    return float(_binomial(seen, count, discordant) @ _rejected(seen, wins, level))
 
 
-def _rejected(m: int, wins: float, level: float) -> float:
-    """Chance that an exact sign test on m discordant images rejects."""
-    if m == 0:
-        return 0.0
-    k = np.arange(m + 1)
-    tail = np.minimum(1.0, 2 * special.bdtr(np.minimum(k, m - k), m, 0.5))
-    return float(_binomial(k, m, wins) @ (tail <= 1 - level))
+def _rejected(m: np.ndarray, wins: float, level: float) -> np.ndarray:
+    """Chance that an exact sign test on m discordant images rejects, `[M]` for whole numbers `m: [M]`."""
+    tail = (1 - level) / 2
+    k = np.floor(np.nan_to_num(special.bdtrik(tail, m, 0.5), nan=-1.0)) + 1  # the inverse may be off by one
+    for _ in range(3):
+        k = np.where((k >= 0) & (_at_most(k, m, 0.5) > tail), k - 1, k)
+    return _at_most(k, m, wins) + _at_most(k, m, 1 - wins)
+
+
+def _at_most(k: np.ndarray, m: np.ndarray, share: float) -> np.ndarray:
+    """Chance of at most k of m; 0 for negative k."""
+    return np.where(k < 0, 0.0, special.bdtr(np.maximum(k, 0), m, share))
 
 
 def _binomial(k: np.ndarray, n: int, share: float) -> np.ndarray:
@@ -98,11 +99,29 @@ def smallest_difference(power_of: Callable[[float], float], largest: float, powe
     return high
 
 
-def detectable_unpaired(n: float, base: float = 0.9) -> float:
-    """Smallest gain over an accuracy that two sets of n other images show with 80 % power."""
-    return smallest_difference(lambda difference: unpaired_power(n, base, difference), 1 - base)
+def fewest(enough: Callable[[int], bool], most: int) -> int | None:
+    """The smallest whole number from 1 that is enough, None where `most` is not.
+
+    Args:
+        enough: once true it stays true, or nearly so.
+    """
+    high = 16
+    while not enough(min(high, most)):
+        if high >= most:
+            return None
+        high *= 2
+    low, high = 0, min(high, most)
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if enough(middle) else (middle, high)
+    return high
 
 
-def detectable_paired(n: float, discordant: float = 0.1) -> float:
-    """Smallest gain that the same n images show with 80 % power, where two models disagree on a share of them."""
-    return smallest_difference(lambda difference: paired_power(n, discordant, difference), discordant)
+def detectable_unpaired(n: float, base: float = 0.9, power: float = POWER, level: float = LEVEL) -> float:
+    """Smallest gain over an accuracy that two sets of n other images show with a power."""
+    return smallest_difference(lambda difference: unpaired_power(n, base, difference, level), 1 - base, power)
+
+
+def detectable_paired(n: float, discordant: float = 0.1, power: float = POWER, level: float = LEVEL) -> float:
+    """Smallest gain that the same n images show with a power, where two models disagree on a share of them."""
+    return smallest_difference(lambda difference: paired_power(n, discordant, difference, level), discordant, power)
