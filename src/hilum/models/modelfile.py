@@ -140,6 +140,15 @@ def verify_model(path: str | Path) -> ModelHeader:
     return header
 
 
+def weights_sha256(path: str | Path) -> str:
+    """SHA-256 over the tensors alone: the same before and after `hilum.models.extras` adds to the header.
+
+    Raises:
+        ModelFileError: as `read_header`.
+    """
+    return _digest({}, _open(Path(path)).tensors())
+
+
 def load_model(path: str | Path, *, labels: Iterable[str] | None = None) -> tuple[Classifier, ModelHeader]:
     """A network ready to predict, on the CPU and in evaluation mode, and its header.
 

@@ -149,6 +149,16 @@ def param_groups(
     return list(groups.values())
 
 
+def find_module(model: Classifier, name: str) -> nn.Module:
+    """The module whose result is what a stage, or a module of the backbone, hands on.
+
+    Raises:
+        RecipeError: no such part.
+    """
+    part = _part(model, name)
+    return part.output if isinstance(part, Stage) else part
+
+
 def _get(network: nn.Module, name: str) -> nn.Module | nn.Parameter:
     parent, _, last = name.rpartition(".")
     found = getattr(network.get_submodule(parent), last)
