@@ -108,6 +108,7 @@ def train(
     time_budget: float | None = None,
     weights_dir: str | Path | None = None,
     patient_pattern: str | None = None,
+    corrections: str | Path | None = None,
     val_fraction: float | None = None,
     test_fraction: float = 0.2,
     replicates: int = 1000,
@@ -119,7 +120,7 @@ def train(
 
     Args:
         recipe: a name from `hilum recipes`, a file (`./mine.py`, `./mine.json`), or a Recipe.
-        data, labels, patient_pattern, test_fraction, replicates, device, voice: as in `study`.
+        data, labels, patient_pattern, corrections, test_fraction, replicates, device, voice: as in `study`.
         folds: at least 2 trains on each of so many folds of whole patients and pools the figures; 0 does not.
         seeds: more than 1 trains with so many seeds, from `seed` on.
         out: the folder for manifest, cache and run; `runs/NAME` when None. What is finished there is not done again.
@@ -141,6 +142,7 @@ def train(
         device=device,
         seed=seed,
         patient_pattern=patient_pattern,
+        corrections=None if corrections is None else Path(corrections),
         val_fraction=val_fraction or chosen.val_fraction or Options.val_fraction,
         test_fraction=test_fraction,
         replicates=replicates,

@@ -137,3 +137,23 @@ def test_a_burst_of_one_picture_is_one_group_and_costs_few_looks(monkeypatch):
     (group,) = duplicates.find_groups(manifest, look_at(manifest, canvases))
     assert set(group.rows) == {0, *range(9, 89)}
     assert sum(looks) < 1000  # of 3,240 pairs
+
+
+def test_blank_pictures_are_no_copies_of_each_other(monkeypatch):
+    films = [to_canvas(drawing.pixels, CANVAS) for drawing in draw_dataset(images=9, size=224, seed=1)]
+    speckle = np.random.default_rng(0).integers(0, 2, (60, 224, 224))
+    blank = [(level + each).astype(np.uint8) for level, each in zip(range(40, 100), speckle, strict=True)]
+    canvases = np.stack([*films, films[0][:, ::-1], *blank])
+    names = [f"{row}.png" for row in range(len(canvases))]
+    columns = {"image_path": names, "label": "normal", "patient_id": names, "split": "train", "sha256": names}
+    facts = {"source": "drawn", "view": "PA", "height": 224, "width": 224}
+    manifest = Manifest(pd.DataFrame({**columns, **facts}), LabelSet.of(["normal", "viral"]), Path("drawn"), {})
+    looks = []
+
+    def counted(first, second):
+        looks.append(len(first))
+        return likeness(first, second)
+
+    monkeypatch.setattr(duplicates, "likeness", counted)
+    assert [set(group.rows) for group in duplicates.find_groups(manifest, look_at(manifest, canvases))] == [{0, 9}]
+    assert sum(looks) < 60  # of 1,770 pairs of blank ones

@@ -3,13 +3,17 @@
 import pytest
 
 from hilum.audit import Audit, Finding
+from hilum.data.manifest import read_manifest
 from hilum.data.phantom import draw_dataset, write_dataset
 from hilum.errors import DataError
+from hilum.recipes.schema import Phase, Recipe
+from hilum.recipes.schema import Preprocessing as RecipePreprocessing
 from hilum.transforms import Preprocessing
 from hilum.workflow.audit import write_suspects
 from hilum.workflow.data import study_data
 from hilum.workflow.options import Options
 from hilum.workflow.study import run_study
+from hilum.workflow.train import train_recipe
 
 
 @pytest.fixture(scope="module")
@@ -70,3 +74,26 @@ def test_the_list_of_suspects_is_made_anew_until_somebody_works_in_it(tmp_path):
     worked = _corrections(path, "new.png,normal,viral,1.0,viral").read_text()
     write_suspects(path, found("other.png"))
     assert path.read_text() == worked
+
+
+def test_a_single_recipe_takes_corrections_and_a_folder_of_their_own(data, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    _, before = _read(data, tmp_path / "look")
+    name = before.index[(before["split"] == "train") & (before["label"] == "normal")][0]
+    file = _corrections(tmp_path / "suspected-labels.csv", f"{name},normal,viral,2.5,viral")
+    recipe = Recipe("tiny", preprocessing=RecipePreprocessing(image_size=32), phases=(Phase(max_epochs=1),))
+    plain = train_recipe(recipe, data, Options(replicates=50))
+    corrected = train_recipe(recipe, data, Options(replicates=50, corrections=file))
+    assert plain.run_dir.parent != corrected.run_dir.parent
+    labels = read_manifest(corrected.run_dir.parent / "manifest.parquet").table.set_index("image_path")["label"]
+    assert labels[name] == "viral"
+
+
+def test_figures_are_made_anew_when_other_redraws_are_asked_for(data, tmp_path):
+    recipe = Recipe("tiny", preprocessing=RecipePreprocessing(image_size=32), phases=(Phase(max_epochs=1),))
+    first = train_recipe(recipe, data, Options(out=tmp_path / "runs", replicates=50))
+    made = (first.run_dir / "model.safetensors").stat().st_mtime_ns
+    again = train_recipe(recipe, data, Options(out=tmp_path / "runs", replicates=60))
+    assert (first.validation.source["replicates"], again.validation.source["replicates"]) == (50, 60)
+    assert (first.run_dir / "model.safetensors").stat().st_mtime_ns == made
+    assert again.validation.overall["accuracy"].value == first.validation.overall["accuracy"].value

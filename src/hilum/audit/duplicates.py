@@ -19,6 +19,9 @@ from hilum.data.manifest import SPLITS, Manifest
 from hilum.data.splits import connected_groups
 
 BYTES, PIXELS, CHANGED = "byte for byte", "pixel for pixel", "changed a little"
+FLAT = 1.0
+"""Standard deviation of the grey levels up to which a picture shows nothing."""
+
 _BLOCK = 256
 _SPLIT_WORDS = {"train": "training", "val": "validation", "test": "test"}
 
@@ -81,9 +84,10 @@ def same_pairs(
     Enough pairs to link all rows of a picture: a pair that others link already is not looked at, so that a thousand
     copies of one picture cost about a thousand looks and not half a million.
     """
-    found = [np.empty((0, 2), np.int64)]
+    found, shows = [np.empty((0, 2), np.int64)], _shows_something(pictures.small)
     for is_mirrored in (False, True):
-        pairs = _not_identical(table, find_candidates(pictures.small, mirrored=is_mirrored))
+        pairs = find_candidates(pictures.small, mirrored=is_mirrored)
+        pairs = _not_identical(table, pairs[shows[pairs].all(axis=1)])
         for start in range(0, len(pairs), _BLOCK):
             number = _linked(len(table), np.concatenate(found))
             block = pairs[start : start + _BLOCK]
@@ -93,6 +97,12 @@ def same_pairs(
             if on_progress:
                 on_progress(min(start + _BLOCK, len(pairs)), len(pairs))
     return np.unique(np.concatenate(found), axis=0)
+
+
+def _shows_something(small: np.ndarray) -> np.ndarray:
+    """bool `[N]`: pictures with more in them than a uniform grey; blank ones are all alike and no copies of each other."""
+    spread = [block.reshape(len(block), -1).std(axis=1) for block in np.array_split(small, len(small) // 4096 + 1)]
+    return np.concatenate(spread) > FLAT
 
 
 def _not_identical(table: pd.DataFrame, pairs: np.ndarray) -> np.ndarray:

@@ -18,7 +18,7 @@ from itertools import combinations
 import numpy as np
 import pandas as pd
 
-from hilum.audit.finding import MOST_FILES, Finding
+from hilum.audit.finding import Finding
 from hilum.audit.folds import Design, can_hold_out
 from hilum.audit.probe import held_out_class_scores
 from hilum.audit.views import Views
@@ -36,6 +36,9 @@ MOST_REFERENCES = 10_000
 
 LEAST_AUROC = 0.88
 """Where not even the best model reaches this between two classes, they take too many right labels for wrong ones."""
+
+MOST_SUSPECTS = 5000
+"""Rows of `suspected-labels.csv` at most: more than a person looks through."""
 
 MARKED_SHARE = 0.02
 """When more than this share of a data set's labels is suspected, the finding is a warning."""
@@ -93,7 +96,7 @@ def find_suspected_labels(manifest: Manifest, views: Views, *, seed: int = 0) ->
             "is wrong, and give the file back with --corrections.",
             files=tuple(table["image_path"]),
             figures={"share of labels suspected": Estimate(k / n, low, high, k, n)},
-            table=tuple(table.head(MOST_FILES).to_dict("records")),
+            table=tuple(table.head(MOST_SUSPECTS).to_dict("records")),
             count=k,
         )
     ]

@@ -91,6 +91,7 @@ def train(
     time_budget: Duration = "",
     weights_dir: Folder = None,
     patient_pattern: Pattern = None,
+    corrections: File = None,
     val_fraction: float | None = None,
     test_fraction: float = 0.2,
     log: Names = "",
@@ -114,6 +115,7 @@ def train(
         time_budget: 90s, 14m or 1.5h for everything; no limit when left out.
         weights_dir: a folder of pre-trained weights, one folder a model (also HILUM_WEIGHTS).
         patient_pattern: regular expression on the path; its groups make the patient key.
+        corrections: a suspected-labels.csv in which you have filled in the column corrected.
         val_fraction: share of the training images that validates; the recipe's, else 0.2.
         test_fraction: share of all images that is kept for a test, where no test split is given.
         log: also log to tensorboard, mlflow or wandb.
@@ -132,6 +134,7 @@ def train(
         device=device,
         seed=seed,
         patient_pattern=patient_pattern,
+        corrections=corrections,
         test_fraction=test_fraction,
         loggers=names_of(log),
         command=shlex.join(["hilum", *sys.argv[1:]]),
@@ -162,6 +165,7 @@ def tune(
     time_budget: Duration = "",
     weights_dir: Folder = None,
     patient_pattern: Pattern = None,
+    corrections: File = None,
     val_fraction: float | None = None,
     test_fraction: float = 0.2,
     device: Device = "auto",
@@ -183,6 +187,7 @@ def tune(
         time_budget: 90s, 14m or 1.5h for everything; no limit when left out.
         weights_dir: a folder of pre-trained weights, one folder a model (also HILUM_WEIGHTS).
         patient_pattern: regular expression on the path; its groups make the patient key.
+        corrections: a suspected-labels.csv in which you have filled in the column corrected.
         val_fraction: share of the training images that validates; the recipe's, else 0.2.
         test_fraction: share of all images that is kept for a test, where no test split is given.
         device: where to compute.
@@ -200,6 +205,7 @@ def tune(
         device=device,
         seed=seed,
         patient_pattern=patient_pattern,
+        corrections=corrections,
         test_fraction=test_fraction,
         command=shlex.join(["hilum", *sys.argv[1:]]),
     )
@@ -500,8 +506,11 @@ def report(study: tyro.conf.Positional[Path], /) -> int:
     """
     from hilum.cli.terminal import print_line
     from hilum.report import write_report
+    from hilum.workflow.seal import extend_seal
 
-    print_line(str(write_report(study)))
+    page = write_report(study)
+    extend_seal(study, [page.name], "hilum report")
+    print_line(str(page))
     return 0
 
 

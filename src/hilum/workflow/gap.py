@@ -23,7 +23,8 @@ def explain_run(run_dir: Path, manifest: Manifest, study_dir: Path, test: Evalua
         return
     paths = [run_dir / f"predictions-{split}.parquet" for split in ("val", "test")]
     of = [file_sha256(path) for path in paths]
-    if (read_json(run_dir / GAP) or {}).get("of") == of:
+    about = {"of": of, "seed": options.seed, "replicates": options.replicates}
+    if {name: (read_json(run_dir / GAP) or {}).get(name) for name in about} == about:
         return
     canvases = open_cache(manifest, CANVAS, study_dir / "cache").of(manifest.table)
     columns = {name: manifest.table[name].to_numpy() for name in ("split", "label", "patient_id", "sha256")}
@@ -31,4 +32,4 @@ def explain_run(run_dir: Path, manifest: Manifest, study_dir: Path, test: Evalua
     found = explain_gap(
         val, on_test, small_pictures(canvases), columns, replicates=options.replicates, seed=options.seed
     )
-    write_json(run_dir / GAP, {**found.to_json(), "of": of})
+    write_json(run_dir / GAP, {**found.to_json(), **about})

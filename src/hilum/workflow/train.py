@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from hilum.data.corrections import read_corrections
 from hilum.data.manifest import Manifest, read_manifest
 from hilum.data.sources import list_images
 from hilum.errors import DataError, TrainingError, UsageError
@@ -20,6 +21,7 @@ from hilum.workflow.options import Options
 from hilum.workflow.plan import named
 from hilum.workflow.record import digest_of, locked, read_json
 from hilum.workflow.run import RunOutcome, run_recipe
+from hilum.workflow.seal import sealed
 from hilum.workflow.study import rejection_warning, study_name, tell_data
 from hilum.workflow.voice import Silent, Voice
 
@@ -127,7 +129,7 @@ def resume_run(
         weights_dir=weights_dir, time_budget=time_budget,
     )  # fmt: skip
     recipe, run = from_json(begun["recipe"]), str(run_dir.resolve().relative_to(study_dir))
-    with locked(study_dir):
+    with locked(study_dir), sealed(study_dir, "hilum train --resume"):
         outcome = _one_run(recipe, manifest, study_dir, options, time_budget, voice, run)
         return _finished(recipe, study_dir, outcome, 0)
 
@@ -149,7 +151,7 @@ def prepare(recipe: Recipe, data: Path, options: Options, voice: Voice, *, wait:
     study_dir = options.out or Path("runs") / _folder_name(data, options)
     refuse_other_data(study_dir, identity_of(listing, options))
     study_dir.mkdir(parents=True, exist_ok=True)
-    with locked(study_dir, wait=wait):
+    with locked(study_dir, wait=wait), sealed(study_dir, "hilum train"):
         with voice.stage("data") as bar:
             found = study_data(data, study_dir, options, [preprocessing_of(recipe)], bar)
         tell_data(voice, found, [*found.manifest.facts["warnings"], *rejection_warning(found)])
@@ -168,6 +170,8 @@ def _folder_name(data: Path, options: Options) -> str:
         suffix += f"-seed{options.seed}"
     if options.patient_pattern is not None:
         suffix += f"-by-{digest_of(options.patient_pattern)[:6]}"
+    if options.corrections is not None:
+        suffix += f"-corrected-{read_corrections(options.corrections).sha256[:6]}"
     return study_name(data, options.labels) + suffix
 
 

@@ -41,7 +41,7 @@ class Check:
 
 def find_checks(study: Study) -> tuple[Check, ...]:
     """Everything that speaks for or against the figures, the most important first."""
-    checks = [_check_patients(study), _check_files(study)]
+    checks = [_check_patients(study), _check_files(study), *_check_audit(study)]
     evaluation = evaluated(study)
     if evaluation is not None:
         checks += [_check_openings(study, evaluation), *_check_answers(evaluation), *_check_baseline(evaluation)]
@@ -84,6 +84,23 @@ def _check_files(study: Study) -> Check:
     if shared:
         return Check(False, f"{render_count(shared, 'file')} {_stand(shared)}, byte for byte, in more than one split.")
     return Check(True, "No file stands in more than one split.")
+
+
+def _check_audit(study: Study) -> Iterator[Check]:
+    """Errors of the audit stand above everything else; this line tells of the rest."""
+    if study.audit is None:
+        return
+    failed = [part["name"] for part in study.audit.facts.get("parts", ()) if part.get("failed")]
+    if failed:
+        yield Check(False, f"A part of the audit failed: {join_words(failed)}. What it looks for was not looked for.")
+    found = {
+        severity: sum(each.severity == severity for each in study.audit.findings) for severity in ("error", "warning")
+    }
+    if any(found.values()):
+        listed = join_words([render_count(count, severity) for severity, count in found.items() if count])
+        yield Check(False, f"The audit of the data found {listed}: see its chapter.")
+    else:
+        yield Check(True, "The audit of the data found no error and nothing to warn of.")
 
 
 def _check_openings(study: Study, evaluation: Evaluation) -> Check:
