@@ -20,6 +20,7 @@ from hilum.version import __version__
 from hilum.workflow.data import StudyData, identity_of, refuse_other_data, study_data, write_csv
 from hilum.workflow.options import Options
 from hilum.workflow.record import locked, now, write_json
+from hilum.workflow.seal import sealed
 from hilum.workflow.voice import Bar, Silent, Voice
 
 AUDIT, SUSPECTS = "audit.json", "suspected-labels.csv"
@@ -69,7 +70,7 @@ def run_audit(data: Path, options: Options, voice: Voice | None = None) -> Audit
     else:  # runs there must keep the manifest that they were trained on
         refuse_other_data(folder, identity_of(listing, options))
     folder.mkdir(parents=True, exist_ok=True)
-    with locked(folder):
+    with locked(folder), sealed(folder, "hilum audit"):
         started = time.monotonic()
         with voice.stage("data") as bar:
             found = study_data(data, folder, options, [CANVAS], bar)

@@ -18,6 +18,7 @@ from hilum.errors import DataError, UsageError
 from hilum.transforms import Preprocessing
 from hilum.workflow.options import Options
 from hilum.workflow.record import digest_of, read_json, write_json
+from hilum.workflow.seal import SEAL
 from hilum.workflow.voice import Bar
 
 DRAWN_IMAGES = 720
@@ -76,7 +77,7 @@ def study_data(
     remove_stale(study_dir / "cache", dataset.manifest.table["sha256"])
     dataset.manifest.write(study_dir / "manifest.parquet")
     write_csv(study_dir / "quarantine.csv", dataset.quarantine[QUARANTINE])
-    write_json(about, {"identity": identity, "data": str(data)})
+    write_json(about, {"identity": identity, "data": str(data), "seal": SEAL})
     return StudyData(dataset.manifest, dataset.quarantine, dataset.rejected, False)
 
 

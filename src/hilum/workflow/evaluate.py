@@ -38,6 +38,7 @@ from hilum.workflow.other_data import (
     views_named,
 )
 from hilum.workflow.record import now, write_json
+from hilum.workflow.seal import SEAL, sealed
 from hilum.workflow.voice import Silent, Voice
 
 SCHEMA = "hilum.other-data/1"
@@ -112,28 +113,29 @@ def evaluate_on(model: Path, data: Path, options: TrialOptions, voice: Voice | N
     list_images(data, options.labels)  # before anything is written: a mistyped path leaves no folder behind
     out = options.out or Path("runs") / f"{_name_of(model, study_dir)}-on-{data.resolve().stem}"
     out.mkdir(parents=True, exist_ok=True)
-    with voice.stage("data") as bar:
-        found = read_other_data(
-            data, header, labels=options.labels, wishes=options.mapping, patient_pattern=options.patient_pattern,
-            study_dir=study_dir, cache_dir=out / "cache", bar=bar,
-        )  # fmt: skip
-    for remark in found.remarks:
-        voice.warn(remark)
-    found.manifest.write(out / "manifest.parquet")
-    with voice.stage("prediction"):
-        predictions = predict_other(
-            network, header, model, found, out, study_dir=study_dir, views=views, device=options.device,
-            reason=f"{options.reason} {data.name}",
-        )  # fmt: skip
-    with voice.stage("evaluation"):
-        source = {"predictions": PREDICTIONS, "predictions_sha256": file_sha256(out / PREDICTIONS)}
-        evaluation = evaluate(predictions, seed=options.seed, replicates=options.replicates, source=source)
-        write_evaluations(out / "metrics.json", {SPLIT: evaluation})
-        document = _document(found, header.extras, predictions, data, model, options)
-        write_json(out / "evaluation.json", document)
-    with voice.stage("page"):
-        page = write_evaluation_page(out)
-    return Trial(out, evaluation, document, found.manifest, found.rejected, page)
+    with sealed(out, "hilum evaluate"):
+        with voice.stage("data") as bar:
+            found = read_other_data(
+                data, header, labels=options.labels, wishes=options.mapping, patient_pattern=options.patient_pattern,
+                study_dir=study_dir, cache_dir=out / "cache", bar=bar,
+            )  # fmt: skip
+        for remark in found.remarks:
+            voice.warn(remark)
+        found.manifest.write(out / "manifest.parquet")
+        with voice.stage("prediction"):
+            predictions = predict_other(
+                network, header, model, found, out, study_dir=study_dir, views=views, device=options.device,
+                reason=f"{options.reason} {data.name}",
+            )  # fmt: skip
+        with voice.stage("evaluation"):
+            source = {"predictions": PREDICTIONS, "predictions_sha256": file_sha256(out / PREDICTIONS)}
+            evaluation = evaluate(predictions, seed=options.seed, replicates=options.replicates, source=source)
+            write_evaluations(out / "metrics.json", {SPLIT: evaluation})
+            document = _document(found, header.extras, predictions, data, model, options)
+            write_json(out / "evaluation.json", document)
+        with voice.stage("page"):
+            page = write_evaluation_page(out)
+        return Trial(out, evaluation, document, found.manifest, found.rejected, page)
 
 
 def _name_of(model: Path, study_dir: Path | None) -> str:
@@ -155,6 +157,7 @@ def _document(
         "made": now(),
         "name": root.resolve().stem,
         "model": model.name,
+        "seal": SEAL,
         "mapping": dict(data.mapping.of_data),
         "remarks": list(data.remarks),
         "points": _points(usable, predictions, options.prevalence),

@@ -31,6 +31,7 @@ from hilum.workflow.options import CPU_BUDGET, DRAWN_BUDGET, Options
 from hilum.workflow.plan import plan_recipes, suited
 from hilum.workflow.record import locked, machine, now, versions, write_json
 from hilum.workflow.run import RunOutcome, preprocessing_of, run_recipe
+from hilum.workflow.seal import SEAL, sealed
 from hilum.workflow.siblings import find_other_openings
 from hilum.workflow.voice import Silent, Voice
 
@@ -128,7 +129,7 @@ def run_study(data: Path | None, options: Options, voice: Voice | None = None) -
         read_corrections(options.corrections)
     study_dir = options.out or Path("runs") / study_name(data, options.labels)
     study_dir.mkdir(parents=True, exist_ok=True)
-    with locked(study_dir):
+    with locked(study_dir), sealed(study_dir, "hilum study"):
         return _run_in(study_dir, data, recipes, remarks, options, voice or Silent())
 
 
@@ -232,6 +233,7 @@ def study_facts(study_dir: Path, manifest: Manifest, options: Options, outcome: 
         "labels": list(labels),
         "positive": labels.positive if labels.is_binary else None,
         "versions": versions(),
+        "seal": SEAL,
         **outcome,
     }
 

@@ -18,6 +18,7 @@ from hilum.workflow.data import write_csv
 from hilum.workflow.options import Options
 from hilum.workflow.record import digest_of, write_json
 from hilum.workflow.run import run_recipe
+from hilum.workflow.seal import sealed
 from hilum.workflow.space import apply_values, is_whole, make_space
 from hilum.workflow.train import Prepared, prepare
 from hilum.workflow.voice import Silent, Voice
@@ -102,11 +103,12 @@ def tune_recipe(
     identity = digest_of(to_json(recipe), to_json_space(ranges), prepared.manifest.fingerprint, options.seed)
     folder = prepared.study_dir / f"{recipe.name}-tune-{identity[:6]}"
     folder.mkdir(exist_ok=True)
-    search = _open(folder, recipe.name, options.seed, optuna)
     interrupted = False
-    while not interrupted and _ended(search) < trials and not prepared.is_over:
-        interrupted = _one_trial(search, recipe, ranges, prepared, folder, options, trials - _ended(search), voice)
-    return _summarise(search, recipe, ranges, folder, prepared.rejected, interrupted)
+    with sealed(prepared.study_dir, "hilum tune"):
+        search = _open(folder, recipe.name, options.seed, optuna)
+        while not interrupted and _ended(search) < trials and not prepared.is_over:
+            interrupted = _one_trial(search, recipe, ranges, prepared, folder, options, trials - _ended(search), voice)
+        return _summarise(search, recipe, ranges, folder, prepared.rejected, interrupted)
 
 
 def to_json_space(space: Sequence[Range]) -> list[dict[str, Any]]:
