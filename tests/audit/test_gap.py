@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from hilum.audit.gap import Gap, explain_gap, small_pictures
+from hilum.audit.sample import sample_rows
 from hilum.data.predictions import Predictions
 from hilum.labels import LabelSet
 
@@ -16,12 +17,13 @@ LABELS = LabelSet(("normal", "viral"))
 SIDE = 6
 
 
-def _study(seed: int, *, leak: bool = False, shift: float = 0.0, rare: bool = False) -> Gap:
+def _study(seed: int, *, leak: bool = False, shift: float = 0.0, rare: bool = False, most: int = 10_000) -> Gap:
     """Pictures in which the patient shows more than the class does, and a model that goes by the nearest picture.
 
     Args:
         leak: split images at random, so that patients stand in training and validation.
         shift: how much of their signal the test pictures lose.
+        most: images that the probes look at.
         rare: the second class is rare on test, and the model is better at the first.
     """
     generator, patients = np.random.default_rng(seed), 260
@@ -50,7 +52,8 @@ def _study(seed: int, *, leak: bool = False, shift: float = 0.0, rare: bool = Fa
     logits = np.column_stack([1 - called, called]) * 3.0
     table = pd.DataFrame(rows).assign(image_path=[f"{i}.png" for i in range(len(patient))])
     val, test = (Predictions.of(table[split == each], logits[split == each], LABELS) for each in ("val", "test"))
-    return explain_gap(val, test, features, rows, replicates=200, seed=seed)
+    kept = sample_rows(rows["patient_id"], most=most)
+    return explain_gap(val, test, features[kept], rows, sampled=kept, replicates=200, seed=seed)
 
 
 def _mean(name: str, **causes) -> float:
@@ -101,3 +104,10 @@ def test_small_pictures_are_means_of_areas() -> None:
     found = small_pictures(canvases)
     assert found.shape == (3, 784)
     assert found[1, 29] == pytest.approx(canvases[1, 2:4, 2:4].mean())
+
+
+def test_a_sample_of_patients_gives_nearly_the_same_parts() -> None:
+    whole, part = _study(1, leak=True), _study(1, leak=True, most=800)
+    assert (part.total, part.leaked, part.proportions) == (whole.total, whole.leaked, whole.proportions)
+    assert part.random_split != whole.random_split  # other images were looked at
+    assert abs(part.random_split.value - whole.random_split.value) < 0.05

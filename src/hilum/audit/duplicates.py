@@ -100,7 +100,7 @@ def same_pairs(
 
 
 def _shows_something(small: np.ndarray) -> np.ndarray:
-    """bool `[N]`: pictures with more in them than a uniform grey; blank ones are all alike and no copies of each other."""
+    """bool `[N]`: pictures that are more than one grey; blank ones are all alike and no copies of each other."""
     spread = [block.reshape(len(block), -1).std(axis=1) for block in np.array_split(small, len(small) // 4096 + 1)]
     return np.concatenate(spread) > FLAT
 

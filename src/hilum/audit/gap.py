@@ -78,6 +78,7 @@ def explain_gap(
     features: np.ndarray,
     rows: Mapping[str, np.ndarray],
     *,
+    sampled: np.ndarray | None = None,
     replicates: int = 1000,
     seed: int = 0,
 ) -> Gap:
@@ -85,13 +86,15 @@ def explain_gap(
 
     Args:
         val, test: predictions of one model.
-        features: float `[N, D]`, small pictures of all splits.
+        features: float `[M, D]`, small pictures of the rows that `sampled` names.
         rows: columns of the manifest, each `[N]`: `split, label, patient_id, sha256`.
+        sampled: int64 `[M]`, positions that the probes look at; None = all.
     """
     split, labels = np.asarray(rows["split"]), val.labels.encode(list(rows["label"]))
     groups = connected_groups(*(_series(rows[name]) for name in ("patient_id", "sha256")))
-    inside = split != "test"
-    gain, mixed = _gain_of_mixing(features[inside], labels[inside], groups[inside], replicates, seed)
+    sampled = np.arange(len(split)) if sampled is None else sampled
+    inside, seen, owner = split[sampled] != "test", labels[sampled], np.unique(groups[sampled], return_inverse=True)[1]
+    gain, mixed = _gain_of_mixing(features[inside], seen[inside], owner[inside], replicates, seed)
     in_training = set(groups[split == "train"])
     leaked = (
         float(np.mean([group in in_training for group in groups[split == "val"]])) if (split == "val").any() else 0.0
@@ -106,7 +109,7 @@ def explain_gap(
     there = parts["test"][0]
     total = plain - there
     reach = normal_quantile(0.95) * float(np.nanstd(total[1:]))
-    ridge = _ridge(features, labels, groups, inside, seed)
+    ridge = _ridge(features, seen, owner, inside, seed)
     return Gap(
         total=_estimate(total),
         leakage=_estimate(leak),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
 
 from hilum.audit.views import Views
@@ -21,8 +23,15 @@ def sample_patients(
     """
     if len(manifest) <= most:
         return manifest, views
-    patient, index = np.unique(manifest.table["patient_id"].astype(str), return_inverse=True)
+    rows = sample_rows(manifest.table["patient_id"], most=most, seed=seed)
+    return manifest.with_table(manifest.table.iloc[rows]), views.of(rows)
+
+
+def sample_rows(patient_id: Iterable[object], *, most: int = MOST_IMAGES, seed: int = 0) -> np.ndarray:
+    """int64: the rows of whole patients, drawn at random until `most` are reached; all rows where there are no more."""
+    patient, index = np.unique([str(each) for each in patient_id], return_inverse=True)
+    if len(index) <= most:
+        return np.arange(len(index))
     order = np.random.default_rng([seed, 4]).permutation(len(patient))
     chosen = np.cumsum(np.bincount(index)[order]) <= most
-    rows = np.flatnonzero(np.isin(index, order[chosen]))
-    return manifest.with_table(manifest.table.iloc[rows]), views.of(rows)
+    return np.flatnonzero(np.isin(index, order[chosen]))

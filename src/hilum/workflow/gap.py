@@ -6,6 +6,7 @@ from pathlib import Path
 
 from hilum.audit.gap import explain_gap, small_pictures
 from hilum.audit.pictures import CANVAS
+from hilum.audit.sample import sample_rows
 from hilum.data.build import open_cache
 from hilum.data.manifest import Manifest
 from hilum.data.predictions import read_predictions
@@ -26,10 +27,17 @@ def explain_run(run_dir: Path, manifest: Manifest, study_dir: Path, test: Evalua
     about = {"of": of, "seed": options.seed, "replicates": options.replicates}
     if {name: (read_json(run_dir / GAP) or {}).get(name) for name in about} == about:
         return
-    canvases = open_cache(manifest, CANVAS, study_dir / "cache").of(manifest.table)
     columns = {name: manifest.table[name].to_numpy() for name in ("split", "label", "patient_id", "sha256")}
+    sampled = sample_rows(manifest.table["patient_id"], seed=options.seed)
     val, on_test = (read_predictions(path) for path in paths)
+    canvases = open_cache(manifest, CANVAS, study_dir / "cache").of(manifest.table.iloc[sampled])
     found = explain_gap(
-        val, on_test, small_pictures(canvases), columns, replicates=options.replicates, seed=options.seed
+        val,
+        on_test,
+        small_pictures(canvases),
+        columns,
+        sampled=sampled,
+        replicates=options.replicates,
+        seed=options.seed,
     )
     write_json(run_dir / GAP, {**found.to_json(), **about})
