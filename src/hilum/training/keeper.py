@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from lightning.pytorch.callbacks import Checkpoint
 
-from hilum.training.module import LossNotFinite, TrainingModule
+from hilum.training.module import LossNotFinite
 
 HISTORY = (
     "epoch", "phase", "lr", "train_loss", "train_accuracy", "val_loss", "val_accuracy", "val_auroc", "seconds", "best",
@@ -26,6 +26,9 @@ OnStep = Callable[[int, int, str], None]
 
 OnEpoch = Callable[[list[dict[str, Any]]], None]
 """Called after each epoch with the history so far; what it raises ends the run."""
+
+ValFigures = Callable[[torch.Tensor, torch.Tensor], dict[str, float]]
+"""What the network gave for every validation image, and the targets -> `val_loss`, `val_accuracy`, `val_auroc`."""
 
 
 class Interrupted(Exception):
@@ -60,6 +63,7 @@ class Keeper(Checkpoint):
         stop: interruption and deadline.
         on_step: progress.
         on_epoch: sees each finished epoch.
+        figures_of: what a validation pass comes to; those of a classifier when None.
     """
 
     def __init__(
@@ -72,7 +76,9 @@ class Keeper(Checkpoint):
         stop: StopRequest | None = None,
         on_step: OnStep | None = None,
         on_epoch: OnEpoch | None = None,
+        figures_of: ValFigures | None = None,
     ) -> None:
+        self.figures_of = figures_of or val_figures
         self.run_dir, self.phase, self.patience = run_dir, phase, patience
         self.earlier = list(rows)
         self.stop, self.on_step, self.on_epoch = stop or StopRequest(), on_step, on_epoch
@@ -128,15 +134,13 @@ class Keeper(Checkpoint):
             words = f"epoch {trainer.current_epoch + 1}/{pl_module.max_epochs}{self._so_far()}"
             self.on_step(trainer.current_epoch * steps + batch_idx + 1, pl_module.max_epochs * steps, words)
 
-    def on_validation_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        assert isinstance(pl_module, TrainingModule)  # for the type checker
-        logits, target = (torch.cat(parts) for parts in zip(*pl_module.outputs, strict=True))
-        self.figures = val_figures(logits, target)
+    def on_validation_epoch_end(self, trainer: pl.Trainer, pl_module: Any) -> None:
+        given, target = (torch.cat(parts) for parts in zip(*pl_module.outputs, strict=True))
+        self.figures = self.figures_of(given, target)
         if not math.isfinite(self.figures["val_loss"]):
             raise LossNotFinite  # before these weights could be taken for a finished epoch
 
-    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        assert isinstance(pl_module, TrainingModule)
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: Any) -> None:
         self._record(trainer, pl_module)
         write_history(self.run_dir / "history.csv", self.history)
         save_beside(self.last, trainer.save_checkpoint)
@@ -144,7 +148,7 @@ class Keeper(Checkpoint):
             self.on_epoch(self.history)
         self._maybe_stop(trainer)
 
-    def _record(self, trainer: pl.Trainer, module: TrainingModule) -> None:
+    def _record(self, trainer: pl.Trainer, module: Any) -> None:
         loss_sum, right, count = module.train_sums.tolist()
         better = self.figures["val_loss"] < self.best.loss
         module.val_losses.append(self.figures["val_loss"])
