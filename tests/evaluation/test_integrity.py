@@ -158,10 +158,10 @@ def test_one_run_that_is_a_copy_of_another(draw) -> None:
 
 @pytest.mark.parametrize("seed", range(SETS))
 def test_all_are_silent_on_healthy_studies(draw, seed: int) -> None:
-    """HEALTHY_SETS=200 looks at more; about 2 minutes."""
+    """HEALTHY_SETS=200 looks at more; AUROCs from about 0.79 to 0.97, since `too-good` is meant to speak beyond."""
     generator = np.random.default_rng(seed)
     labels, shares = [(BINARY, (0.5, 0.5)), (BINARY, (0.75, 0.25)), (("a", "b", "c"), (0.4, 0.35, 0.25))][seed % 3]
-    patients, skill = int(generator.choice([150, 400, 800])), generator.uniform(0.8, 2.2)
+    patients, skill = int(generator.choice([150, 400, 800])), generator.uniform(0.8, 1.8)
     predictions = draw(patients, labels=labels, shares=shares, skill=skill, seed=seed, split="val")
     found = evaluate(predictions, replicates=100, seed=seed)
     rows, history = _rows(predictions), _history()

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from functools import partial
 from itertools import combinations
 from typing import Any
 
@@ -16,9 +15,10 @@ import numpy as np
 
 from hilum.data.predictions import Predictions
 from hilum.errors import DataError, UsageError
-from hilum.evaluation.bootstrap import Patients, bootstrap
+from hilum.evaluation.bootstrap import Patients
+from hilum.evaluation.estimates import Estimates
 from hilum.evaluation.figures import Figures
-from hilum.evaluation.intervals import percentile_interval
+from hilum.evaluation.intervals import difference_interval
 from hilum.evaluation.paired_tests import McNemar, delong, holm, mcnemar
 from hilum.evaluation.values import Estimate, estimate_of, without_nan
 
@@ -35,8 +35,8 @@ class Pair:
 
     Args:
         first, second: names.
-        difference: each of `COMPARED` -> first minus second, with a percentile interval of the patient-level bootstrap
-            that draws the same patients for both.
+        difference: each of `COMPARED` -> first minus second, with an interval made of those of both and of the
+            correlation of their errors in redraws of the same patients.
         mcnemar: on right and wrong calls.
         delong_p: of the AUROC.
         corrected: `delong_p` after Holm's correction over all pairs.
@@ -141,12 +141,11 @@ def compare(
     patients = Patients.of(first.table["patient_id"].tolist())
     positive = first.labels.index(first.labels.positive) if first.labels.is_binary else None
     figures = {name: Figures(first.target, each.probs, positive) for name, each in aligned.items()}
-    values = {name: _values(each, np.ones((1, len(first)))) for name, each in figures.items()}
-    order = tuple(sorted(figures, key=lambda name: _place(name, values[name])))
-    drawn = {
-        name: bootstrap(partial(_values, each), patients, replicates=replicates, seed=seed)
-        for name, each in figures.items()
+    known = {
+        name: Estimates(each, patients, replicates=replicates, seed=seed, level=level) for name, each in figures.items()
     }
+    plain = {name: {key: float(each.values[key]) for key in COMPARED} for name, each in known.items()}
+    order = tuple(sorted(figures, key=lambda name: _place(name, plain[name])))
     right = {name: each.decision == first.target for name, each in figures.items()}
     tests = {
         (one, other): delong(_scores(aligned[one]), _scores(aligned[other]), _truth(first), patients)
@@ -157,7 +156,7 @@ def compare(
         Pair(
             one,
             other,
-            {key: _difference(key, one, other, values, drawn, level) for key in COMPARED},
+            {key: _difference(key, known[one], known[other]) for key in COMPARED},
             mcnemar(right[one], right[other], patients),
             test.p,
             float(corrected[one, other]),
@@ -165,8 +164,8 @@ def compare(
         for (one, other), test in tests.items()
     )
     split = "+".join(sorted(set(first.table["split"].astype(str))))
-    plain = {name: {key: float(value[0]) for key, value in values[name].items()} for name in order}
-    return Comparison(split, len(first), patients.count, order, plain, pairs, group_runs(order, pairs))
+    best_first = {name: plain[name] for name in order}
+    return Comparison(split, len(first), patients.count, order, best_first, pairs, group_runs(order, pairs))
 
 
 def align(runs: Mapping[str, Predictions]) -> dict[str, Predictions]:
@@ -212,13 +211,8 @@ def _differ(name: str, reference: str, words: str, expected: str, found: str) ->
     return DataError(f"{words} of {name}", expected=f"{expected} as {reference}", found=found, way_out=way_out)
 
 
-def _values(figures: Figures, weights: np.ndarray) -> dict[str, np.ndarray]:
-    every = figures(weights)
-    return {name: every[name] for name in COMPARED}
-
-
-def _place(name: str, values: Mapping[str, np.ndarray]) -> tuple[float, float, str]:
-    best, loss = float(values[HIGHEST][0]), float(values[LOWEST][0])
+def _place(name: str, values: Mapping[str, float]) -> tuple[float, float, str]:
+    best, loss = values[HIGHEST], values[LOWEST]
     return (-round(best, 3) if best == best else 1.0, loss, name)
 
 
@@ -232,13 +226,17 @@ def _truth(predictions: Predictions) -> np.ndarray:
     return predictions.target == labels.index(labels.positive) if labels.is_binary else predictions.target
 
 
-def _difference(
-    key: str,
-    one: str,
-    other: str,
-    values: Mapping[str, Mapping[str, np.ndarray]],
-    drawn: Mapping[str, Mapping[str, np.ndarray]],
-    level: float,
-) -> Estimate:
-    low, high, _ = percentile_interval(drawn[one][key] - drawn[other][key], level)
-    return Estimate(float(values[one][key][0] - values[other][key][0]), low, high)
+def _difference(key: str, one: Estimates, other: Estimates) -> Estimate:
+    """One minus other, on the same redraws of patients for both."""
+    (a, _), (b, _) = one.overall(key), other.overall(key)
+    correlation = _correlation(one.replicates[key], other.replicates[key])
+    ends = difference_interval((a.value, a.ci_low, a.ci_high), (b.value, b.ci_low, b.ci_high), correlation)
+    return Estimate(a.value - b.value, ends.low, ends.high)
+
+
+def _correlation(first: np.ndarray, second: np.ndarray) -> float:
+    both = np.isfinite(first) & np.isfinite(second)
+    first, second = first[both], second[both]
+    if len(first) < 2 or min(np.ptp(first), np.ptp(second)) < 1e-12:
+        return float("nan")
+    return float(np.corrcoef(first, second)[0, 1])
