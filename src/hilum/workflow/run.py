@@ -24,6 +24,7 @@ from hilum.recipes.convert import from_json, to_json
 from hilum.recipes.schema import Recipe
 from hilum.transforms import Preprocessing
 from hilum.workflow.calibrate import calibrate_run
+from hilum.workflow.gate import fit_run_gate
 from hilum.workflow.network import network_of, phases_of, preprocessing_of, settings_of
 from hilum.workflow.options import CPU_BUDGET, Options
 from hilum.workflow.policy import PolicyChoice, choose_policy, describe_gain
@@ -213,6 +214,7 @@ def _train(
     for note in result.notes:
         _say(say, f"  {note}")
     _save(recipe, model, preprocessing, resolved, manifest, run_dir, choice, options)
+    result.notes.extend(filter(None, [fit_run_gate(run_dir, manifest, cache, options)]))
     predict_split(run_dir, manifest, study_dir, "val", options)
     calibrate_run(run_dir, manifest, cache.of(manifest.split("train")))
     seconds = time.monotonic() - started

@@ -1,0 +1,81 @@
+"""The gate of a model file: fitted on training pictures, its threshold on validation pictures, of every class."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from hilum.data.cache import CanvasCache, CanvasView
+from hilum.data.manifest import Manifest
+from hilum.errors import DataError
+from hilum.evaluation.shift import spread_positions
+from hilum.inspection.gate import Gate, fit_gate
+from hilum.models.extras import add_extras
+from hilum.transforms import Preprocessing
+from hilum.workflow.options import Options
+
+if TYPE_CHECKING:
+    from hilum.models import Classifier
+
+GATE = "gate"
+MOST, FEWEST, PROBE = 600, 150, 16
+"""Pictures of a split that are looked at: at most, at least where there are as many, and to see how long one takes."""
+SECONDS = 5.0
+"""What a gate may cost a run, about; a fiftieth of a study's time budget where that is less."""
+
+
+def fit_run_gate(run_dir: Path, manifest: Manifest, cache: CanvasCache, options: Options) -> str:
+    """Adds a gate to a run's model file under `extras["gate"]`.
+
+    To be called before anything is predicted with the file, for it changes the file's digest.
+
+    Args:
+        cache: canvases of the manifest for this model's preprocessing.
+
+    Returns:
+        A sentence where there is none, and why; else nothing.
+    """
+    from hilum.inference.device import choose_device
+    from hilum.models import load_model
+
+    path = run_dir / "model.safetensors"
+    model, header = load_model(path)
+    seconds = min(SECONDS, 0.02 * options.time_budget) if options.time_budget else SECONDS
+    parts = [cache.of(manifest.split(split)) for split in ("train", "val")]
+    try:
+        gate = make_gate(
+            model, parts[0], parts[1], Preprocessing(**header.preprocessing), device=str(choose_device(options.device)),
+            seconds=seconds,
+        )  # fmt: skip
+    except DataError as error:
+        return f"The model file has no gate against pictures that are no chest X-rays: {error}"
+    add_extras(path, {GATE: gate.to_json()})
+    return ""
+
+
+def make_gate(
+    model: Classifier,
+    train: CanvasView,
+    val: CanvasView,
+    preprocessing: Preprocessing,
+    *,
+    device: str = "cpu",
+    seconds: float = SECONDS,
+) -> Gate:
+    """A gate from as many pictures of both splits, evenly spread, as there is time for.
+
+    Raises:
+        DataError: too few pictures.
+    """
+    from hilum.inference import embed_images
+
+    began = time.monotonic()
+    embed_images(model, train[np.arange(min(PROBE, len(train)))], preprocessing, device=device)
+    each = (time.monotonic() - began) / max(min(PROBE, len(train)), 1)
+    most = int(np.clip(seconds / 2 / max(each, 1e-6), FEWEST, MOST))
+    pictures = [part[spread_positions(len(part), most)] for part in (train, val)]
+    embedded = [embed_images(model, some, preprocessing, device=device) for some in pictures]
+    return fit_gate(embedded[0], pictures[0], embedded[1], pictures[1])
