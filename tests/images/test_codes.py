@@ -10,6 +10,7 @@ SOURCES = "\n".join(path.read_text() for path in sorted(Path(hilum.images.__file
 
 def test_every_code_that_is_raised_is_in_the_table_and_the_other_way_round():
     raised = set(re.findall(r'rejection\("([a-z-]+)"', SOURCES)) | {"truncated", "unsupported", "not-an-image"}
+    raised |= set(re.findall(r'return "([a-z]+)", f?"', SOURCES))  # the ways in which a child ends
     assert raised == set(REJECTIONS)
 
 

@@ -13,7 +13,12 @@ from hilum.errors import ImageRejected
 from hilum.images.codes import rejection
 
 _LIBRARIES = r"(PIL|pydicom)\."
+_MEMORY = re.compile(r"insufficient memory|failed to allocate|out of memory|cannot allocate|bad_alloc", re.IGNORECASE)
 _TRUNCATED = re.compile(r"truncat|premature|unexpected end|end of file|incomplete", re.IGNORECASE)
+
+
+class NeedsSandbox(Exception):
+    """The file can be decoded only by a codec that may abort the process, and this one is not expendable."""
 
 
 @contextmanager
@@ -25,19 +30,22 @@ def typed_errors(name: str) -> Iterator[None]:
     is repeated, and the original is not chained.
 
     Raises:
-        ImageRejected: `out-of-memory`, `truncated`, `unsupported` or `corrupt`.
+        ImageRejected: `memory`, `truncated`, `unsupported` or `corrupt`.
+        NeedsSandbox: passed on.
     """
     try:
         yield
-    except ImageRejected:
+    except (ImageRejected, NeedsSandbox):
         raise
     except MemoryError:
-        raise rejection("out-of-memory", name) from None
+        raise rejection("memory", name, "no memory left in the decoder") from None
     except Exception as error:
         raise rejection(_code(error), name, f"{type(error).__name__} in the decoder") from None
 
 
 def _code(error: Exception) -> str:
+    if _MEMORY.search(str(error)):
+        return "memory"
     if isinstance(error, (EOFError, struct.error)) or _TRUNCATED.search(str(error)):
         return "truncated"
     return "unsupported" if isinstance(error, NotImplementedError) else "corrupt"

@@ -78,10 +78,44 @@ REJECTIONS: dict[str, Rejection] = {
         "a codec for its transfer syntax",
         "pip install hilum[dicom]",
     ),
-    "out-of-memory": Rejection(
-        "The machine had not enough memory to decode the picture.",
-        "enough memory to decode",
-        "Free memory, read fewer files at a time, or reduce the picture",
+    "memory": Rejection(
+        "Decoding asked for more memory than the limit, or than the machine has.",
+        "a picture that decodes within the memory limit",
+        "Reduce the picture, or raise the limit if you trust the file",
+    ),
+    "timeout": Rejection(
+        "Decoding took longer than the limit; its process was ended.",
+        "a picture that decodes within the time limit",
+        "Save the picture as PNG, or raise the limit if you trust the file",
+    ),
+    "crash": Rejection(
+        "The decoder crashed; it ran in a process of its own, so that nothing else was lost.",
+        "a picture that decodes",
+        "Copy the file again from its source",
+    ),
+    "archive-unsafe-name": Rejection(
+        "An entry of an archive whose name leads out of it (`../`, an absolute path).",
+        "names below the archive",
+        "Do not trust the archive",
+    ),
+    "archive-link": Rejection(
+        "An entry of an archive that is a link or a device.", "plain files", "Pack the files that it points to"
+    ),
+    "archive-bomb": Rejection(
+        "An archive, or an entry, that inflates beyond all measure, or whose entries share their bytes.",
+        "an archive of pictures",
+        "Do not trust the archive",
+    ),
+    "archive-duplicate": Rejection(
+        "An entry whose name, capital letters aside, an earlier entry has.",
+        "one entry a name",
+        "Pack the archive again with names of their own",
+    ),
+    "archive-encrypted": Rejection(
+        "An entry that needs a password.", "entries without a password", "Unpack the archive with its password first"
+    ),
+    "archive-nested": Rejection(
+        "An archive inside an archive.", "pictures in the archive", "Unpack the inner archive first"
     ),
 }
 """Code -> meaning and message; the code is what `quarantine.csv` and `ImageRejected.code` carry."""

@@ -13,7 +13,7 @@ from pydicom.pixels import apply_color_lut, get_decoder
 from pydicom.pixels.decoders.base import Decoder
 from pydicom.uid import UID, DeflatedExplicitVRLittleEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
-from hilum.images.boundary import silence_libraries
+from hilum.images.boundary import NeedsSandbox, silence_libraries
 from hilum.images.codes import rejection
 from hilum.images.colour import check_colour, to_grey
 from hilum.images.dicom_tags import facts_of, number_of, text_of
@@ -26,7 +26,7 @@ _GREY = ("MONOCHROME1", "MONOCHROME2")
 _SAFEST_FIRST = ("pydicom", "pillow", "pyjpegls", "pylibjpeg")
 """gdcm, which pydicom would try first, comes last: of 1,000 damaged JPEG, JPEG 2000 or JPEG-LS streams 11, 9 and 1 made
 it abort the whole process (these: none of 3,000 each), and it fills up with grey what a truncated JPEG lacks. It alone
-knows lossless JPEG (1 of 3,000) and 12-bit JPEG, so untrusted files of those kinds belong into a process of their own.
+knows lossless JPEG (1 of 3,000) and 12-bit JPEG, so files of those kinds are decoded in a sandbox, trusted or not.
 """
 
 
@@ -90,19 +90,25 @@ def _decoded(dataset: FileDataset, frame: int, request: Request) -> np.ndarray:
     if not decoder.is_available:
         raise rejection("missing-codec", request.name, _known(syntax))
     _check_length(dataset, syntax, request)
-    array = _by_a_codec(decoder, dataset, frame)
+    array = _by_a_codec(decoder, dataset, frame, request.expendable)
     if array.size == 0:
         raise rejection("corrupt", request.name, "an empty frame")
     return array
 
 
-def _by_a_codec(decoder: Decoder, dataset: FileDataset, frame: int) -> np.ndarray:
-    """Decodes with the safest codec that knows the kind; uncompressed data need none."""
+def _by_a_codec(decoder: Decoder, dataset: FileDataset, frame: int, expendable: bool) -> np.ndarray:
+    """Decodes with the safest codec that knows the kind; uncompressed data need none.
+
+    Raises:
+        NeedsSandbox: only gdcm knows it, and the process is not expendable.
+    """
     for plugin in filter(decoder.available_plugins.__contains__, _SAFEST_FIRST):
         try:
             return decoder.as_array(dataset, index=frame, decoding_plugin=plugin)[0]
         except NotImplementedError:  # Pillow and 12-bit JPEG
             continue
+    if "gdcm" in decoder.available_plugins and not expendable:
+        raise NeedsSandbox
     return decoder.as_array(dataset, index=frame)[0]
 
 

@@ -14,9 +14,11 @@ class Limits:
     Args:
         file_bytes: largest file.
         pixels: largest picture, height x width, as its header states it.
-        inflated_bytes: largest content of a deflated DICOM file.
+        inflated_bytes: largest content of a compressed file, once inflated: samples, or a deflated DICOM data set.
         smallest_side: shortest side of a picture in pixels.
         jpeg_scans: most scans in a progressive JPEG, each of which costs a pass over the whole picture.
+        seconds: longest decoding; kept where the decoder runs in a sandbox.
+        memory_bytes: most memory of the process that decodes; kept in a sandbox, on Linux.
     """
 
     file_bytes: int = 64_000_000
@@ -24,6 +26,8 @@ class Limits:
     inflated_bytes: int = 256_000_000
     smallest_side: int = 32
     jpeg_scans: int = 100
+    seconds: float = 10.0
+    memory_bytes: int = 1_000_000_000
 
     def check_bytes(self, count: int, name: str) -> None:
         """Raises ImageRejected `empty` or `too-large`."""

@@ -8,7 +8,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from hilum.images.boundary import typed_errors
+from hilum.images.boundary import NeedsSandbox, typed_errors
 from hilum.images.codes import rejection
 from hilum.images.image import Image
 from hilum.images.limits import Limits
@@ -31,7 +31,9 @@ def read_image(
     """Reads any supported file as one grey picture, lungs dark, with what its header says.
 
     The content decides what a file is, not its name. The bytes are read once. Safe to call from many threads; the
-    decoding itself runs without the interpreter lock.
+    decoding itself runs without the interpreter lock. DICOM files with lossless or 12-bit JPEG are decoded in a
+    process of their own, because the one codec that knows these aborts on damaged data. For files from strangers see
+    `Sandbox`.
 
     Args:
         source: a file, or its bytes.
@@ -50,7 +52,23 @@ def read_image(
     name = name_of(source, name)
     with typed_errors(name):
         data = bytes_of(source, limits, name)
-        image = _decoder(sniff(data), name)(data, Request(name, shorter_side, frame, limits))
+    try:
+        return decode(data, Request(name, shorter_side, frame, limits))
+    except NeedsSandbox:
+        from hilum.images.sandbox import shared_sandbox
+
+        return shared_sandbox().read(data, shorter_side=shorter_side, frame=frame, limits=limits, name=name)
+
+
+def decode(data: bytes, request: Request) -> Image:
+    """`read_image` for bytes of an allowed length, in this process.
+
+    Raises:
+        ImageRejected: as there.
+        NeedsSandbox: only a codec that may abort knows the kind, and the request does not allow that.
+    """
+    with typed_errors(request.name):
+        image = _decoder(sniff(data), request.name)(data, request)
         warnings = (*image.warnings, "blank") if is_blank(image.pixels) else image.warnings
         return replace(image, warnings=warnings, sha256=hashlib.sha256(data).hexdigest())
 

@@ -15,12 +15,14 @@ class Request(NamedTuple):
         shorter_side: the picture may be reduced while its shorter side stays at least this, pixels.
         frame: the frame or page that is wanted, counted from 0.
         limits: bounds to check against the header.
+        expendable: whether this process may be lost, so that codecs may be used that abort on damaged streams.
     """
 
     name: str
     shorter_side: int | None = None
     frame: int | None = None
     limits: Limits = Limits()
+    expendable: bool = False
 
     def check_size(self, height: int, width: int) -> None:
         """See `Limits.check_size`."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import stat
 from pathlib import Path
+from typing import BinaryIO
 
 from hilum.images.codes import rejection
 from hilum.images.limits import Limits
@@ -53,3 +54,17 @@ def _read(path: Path, limits: Limits, name: str) -> bytes:
         return parts[0] if len(parts) == 1 else b"".join(parts)
     finally:
         os.close(descriptor)
+
+
+def open_regular(path: Path) -> BinaryIO:
+    """Opens a file that is a file, for reading.
+
+    Raises:
+        ImageRejected: `unreadable` for a folder, a pipe or a device.
+        OSError, ValueError: as `open` does.
+    """
+    descriptor = os.open(path, _FLAGS)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise rejection("unreadable", name_of(path, ""), "not a regular file")
+    return os.fdopen(descriptor, "rb")
