@@ -11,6 +11,7 @@ import pandas as pd
 from hilum.data.build import open_cache
 from hilum.data.manifest import Manifest
 from hilum.data.predictions import Predictions
+from hilum.inspection.neighbors import NeighborSettings, choose_settings, decide, find_neighbors
 from hilum.models.weights import file_sha256
 from hilum.recipes.schema import Neighbors, Recipe
 from hilum.transforms import Preprocessing
@@ -19,12 +20,6 @@ from hilum.workflow.options import Options
 
 if TYPE_CHECKING:
     from hilum.models import Classifier
-
-CANDIDATES = (1, 3, 5, 7, 9, 15, 25)
-"""Numbers of neighbours among which validation chooses where the report names none."""
-
-LEAST_PROBABILITY = 1e-6
-"""What a class without a single neighbour gets, so that its logarithm is a number."""
 
 
 def predict_by_head(
@@ -69,44 +64,16 @@ def predict_by_neighbors(
     def embed(rows: pd.DataFrame) -> np.ndarray:
         return _embed(model, preprocessing, cache.of(rows), settings, options)
 
-    names, points = index["label"].to_numpy(), embed(index)
-    k = settings.k
-    if not k:
-        val = manifest.split("val")
-        k = choose_k(points, names, embed(val), val["label"].to_numpy(), settings)
-    probs = vote(points, names, embed(queries), k, settings, tuple(manifest.labels))
-    return Predictions.of(queries, np.log(np.maximum(probs, LEAST_PROBABILITY)), manifest.labels, **about, k=int(k))
-
-
-def vote(
-    points: np.ndarray, names: np.ndarray, queries: np.ndarray, k: int, settings: Neighbors, labels: tuple[str, ...]
-) -> np.ndarray:
-    """Shares of the classes among the k nearest points, float64 `[Q, K]`.
-
-    Args:
-        points: `[N, D]`.
-        names: `[N]`, their classes.
-        queries: `[Q, D]`.
-    """
-    from sklearn.neighbors import KNeighborsClassifier
-
-    nearest = KNeighborsClassifier(min(k, len(points)), metric=settings.metric, weights=settings.weights)
-    found = nearest.fit(points, names.astype(str)).predict_proba(queries)
-    probs = np.zeros((len(queries), len(labels)))
-    probs[:, [labels.index(name) for name in nearest.classes_]] = found
-    return probs
-
-
-def choose_k(points: np.ndarray, names: np.ndarray, queries: np.ndarray, truth: np.ndarray, settings: Neighbors) -> int:
-    """The number of neighbours that calls most of the queries right, the smallest of several."""
-    labels = tuple(sorted(set(map(str, names)) | set(map(str, truth))))
-    target = np.array([labels.index(str(name)) for name in truth])
-    right = [
-        (vote(points, names, queries, k, settings, labels).argmax(1) == target).sum()
-        for k in CANDIDATES
-        if k <= len(points)
-    ]
-    return CANDIDATES[int(np.argmax(right))]
+    labels, points = manifest.labels, embed(index)
+    targets, val = labels.encode(index["label"].tolist()), manifest.split("val")
+    chosen = NeighborSettings(settings.k or 1, settings.metric, settings.weights)
+    if not settings.k:
+        truth = labels.encode(val["label"].tolist())
+        tried = {"metrics": (settings.metric,), "weights": (settings.weights,)}
+        chosen = choose_settings(points, targets, embed(val), truth, len(labels), **tried).settings
+    found = find_neighbors(points, embed(queries), chosen.k, metric=chosen.metric)
+    probs = decide(found, targets, chosen, len(labels))
+    return Predictions.of(queries, np.log(probs), labels, **about, k=chosen.k)
 
 
 def _load(run_dir: Path, manifest: Manifest) -> tuple[Classifier, Preprocessing, dict[str, str]]:
@@ -124,14 +91,7 @@ def _load(run_dir: Path, manifest: Manifest) -> tuple[Classifier, Preprocessing,
 
 def _embed(model: Classifier, preprocessing: Preprocessing, canvases, settings: Neighbors, options: Options):
     """float32 `[N, D]` of the layer that the settings name."""
-    import torch
-
     from hilum.inference.device import choose_device
-    from hilum.inference.predict import embed_images
+    from hilum.inspection.embed import embed_layer
 
-    embedding = embed_images(model, canvases, preprocessing, device=choose_device(options.device))
-    if settings.layer == "embedding":
-        return embedding
-    model.eval()
-    with torch.inference_mode():
-        return model.head.last_hidden(torch.from_numpy(embedding).to(model.device)).float().cpu().numpy()
+    return embed_layer(model, canvases, preprocessing, layer=settings.layer, device=choose_device(options.device))
