@@ -13,17 +13,17 @@ from typing import Any
 
 from hilum.version import __version__
 
-__all__ = ["__version__", "audit", "evaluate", "load", "study", "train"]
+__all__ = ["__version__", "audit", "autopsy", "evaluate", "load", "plan", "study", "train"]
 
 
 def __getattr__(name: str) -> Any:
     # What needs pandas or torch is imported when it is asked for: `hilum --help` must not wait for it.
-    if name in ("study", "load", "train", "evaluate"):
+    if name in ("study", "load", "train", "evaluate", "plan"):
         from hilum import api
 
         return getattr(api, name)
-    if name == "audit":  # the room of this name, which can be called
+    if name in ("audit", "autopsy"):  # the rooms of these names, which can be called
         import importlib
 
-        return importlib.import_module("hilum.audit")
+        return importlib.import_module(f"hilum.{name}")
     raise AttributeError(f"module 'hilum' has no attribute {name!r}")

@@ -6,12 +6,17 @@ import inspect
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+from hilum.autopsy import Autopsy, read_report, take_apart
+from hilum.errors import UsageError
+from hilum.evaluation.planning import Clustering, Plan, Wish
 from hilum.recipes.schema import Recipe
+from hilum.report.autopsy_page import write_autopsy_page
 from hilum.serving.predictor import Predictor
 from hilum.workflow.audit import AuditedData, run_audit
 from hilum.workflow.evaluate import Trial, TrialOptions, evaluate_on
 from hilum.workflow.folds import Repetition, repeat_recipe
 from hilum.workflow.options import Options
+from hilum.workflow.pilot import make_plan
 from hilum.workflow.recipe_file import find_recipe
 from hilum.workflow.study import Study, run_study
 from hilum.workflow.train import Run, train_recipe
@@ -246,6 +251,96 @@ def evaluate(
         reason="hilum.evaluate",
     )
     return evaluate_on(Path(model), Path(data), options, voice)
+
+
+def plan(
+    *,
+    study: str | Path | None = None,
+    figure: str | None = None,
+    label: str = "",
+    expect: float | None = None,
+    within: float = 0.02,
+    against: float | None = None,
+    discordant: Sequence[float] = (),
+    score_correlation: Sequence[float] = (),
+    images: int | None = None,
+    patients: int | None = None,
+    per_patient: float | None = None,
+    correlation: float | None = None,
+    design_effect: float | None = None,
+    prevalence: float | None = None,
+    power: float = 0.8,
+    level: float = 0.95,
+) -> Plan:
+    """How many images and patients a question needs, or what so many can decide.
+
+    Args:
+        study: a study's folder as a pilot; what is None below is then taken from it.
+        figure: `accuracy`, `sensitivity`, `specificity` or `auroc`; None is accuracy, with a study all it has.
+        label: only this class of the study.
+        expect: in (0, 1); 0.9 when None.
+        within: half the width that the interval may have.
+        against: the figure of another model that it is to be told apart from.
+        discordant: shares of the images on which just one of the two models is right; empty tries a range.
+        score_correlation: for AUROC, of the two models' scores within a class.
+        images, patients: the other way round: what so many decide.
+        per_patient: images a patient; 1 when None.
+        correlation: of two images of one patient, in [0, 1]; 1 when None.
+        design_effect: instead of `correlation`.
+        prevalence: share of the class among all images.
+
+    Returns:
+        Answers with sentences; they show themselves in a notebook.
+
+    Raises:
+        HilumError: options that do not go together, or no study, in one line.
+    """
+    named = {"expect": expect, "prevalence": prevalence, "per_patient": per_patient, "correlation": correlation}
+    given = frozenset(name for name, value in named.items() if value is not None)
+    each = 1.0 if per_patient is None else per_patient
+    if design_effect is not None:
+        if correlation is not None:
+            raise UsageError("--correlation, --design-effect", expected="one of the two", found="both")
+        given |= {"correlation"}
+        clustering = Clustering.with_effect(each, each, design_effect)
+    else:
+        clustering = Clustering(each, each, 1.0 if correlation is None else correlation)
+    if {"per_patient", "correlation"} & given:
+        given |= {"clustering"}
+    wish = Wish(
+        figure=figure or "accuracy",
+        expect=0.9 if expect is None else expect,
+        within=within,
+        against=against,
+        discordant=tuple(discordant),
+        score_correlation=tuple(score_correlation),
+        prevalence=prevalence,
+        power=power,
+        level=level,
+        clustering=clustering,
+    )
+    folder = None if study is None else Path(study)
+    return make_plan(folder, wish, figure=figure, label=label, images=images, patients=patients, given=given)
+
+
+def autopsy(report: str | Path | Mapping[str, object], *, out: str | Path | None = None) -> Autopsy:
+    """Says whether a printed confusion matrix and the figures beside it can all be true.
+
+    Args:
+        report: a file (JSON, CSV or text), a study's folder, the figures as typed text such as
+            `87 147 / 128 262, accuracy 86.7, n 234 390`, or a mapping like the JSON file.
+        out: also write a page there.
+
+    Returns:
+        What was understood, and the findings; `impossible` holds those that cannot be true.
+
+    Raises:
+        DataError: nothing in it that could be checked, in one line.
+    """
+    result = take_apart(read_report(report))
+    if out is not None:
+        write_autopsy_page(result, Path(out))
+    return result
 
 
 def load(path: str | Path, *, device: str = "auto") -> Predictor:

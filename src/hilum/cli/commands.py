@@ -496,6 +496,75 @@ def replay(
     return run_replay_command(systems, settings, as_json=json)
 
 
+def plan(
+    *,
+    study: Folder = None,
+    figure: Literal["accuracy", "sensitivity", "specificity", "auroc", "all"] = "all",
+    label: str = "",
+    expect: float | None = None,
+    within: float = 0.02,
+    against: float | None = None,
+    discordant: Annotated[str, tyro.conf.arg(metavar="SHARE,SHARE")] = "",
+    score_correlation: Annotated[str, tyro.conf.arg(metavar="R,R")] = "",
+    images: int | None = None,
+    patients: int | None = None,
+    per_patient: float | None = None,
+    correlation: float | None = None,
+    design_effect: float | None = None,
+    prevalence: float | None = None,
+    power: float = 0.8,
+    level: float = 0.95,
+    out: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None,
+    json: bool = False,
+) -> int:
+    """Say how many images and patients a question needs, or what so many can decide.
+
+    Example: hilum plan --expect 0.92 --against 0.95 --per-patient 1.5 --correlation 0.5
+
+    Args:
+        study: a study's folder as a pilot: figures, clustering, class proportions and agreement are taken from it.
+        figure: what is to be measured; all is accuracy, and with --study also the sensitivity of each class and AUROC.
+        label: only this class of the study.
+        expect: the figure that is expected, such as 0.9; the study's own with --study.
+        within: half the width that its interval may have, such as 0.02 for 2 points.
+        against: the figure of another model that it is to be told apart from.
+        discordant: shares of the images on which just one of the two models is right; a likely range when left out.
+        score_correlation: for AUROC, how the two models' scores correlate within a class; 0.3,0.5,0.8 when left out.
+        images: ask the other way round: what this many images decide.
+        patients: the same for this many patients.
+        per_patient: images a patient.
+        correlation: of two images of one patient (both called right or not), from 0 to 1; 1 when left out.
+        design_effect: instead of --correlation: by how much patients with several images inflate the variance.
+        prevalence: share of the class among all images, for sensitivity, specificity and AUROC.
+        power: with which a difference is to be seen.
+        level: of the intervals, and 1 minus the error of the first kind.
+        out: also write the answers there, as JSON.
+        json: print one JSON document.
+    """
+    from hilum.api import plan as make_plan
+    from hilum.cli.planning import numbers_of, run_plan_command
+
+    planned = make_plan(
+        study=study,
+        figure=None if figure == "all" else figure,
+        label=label,
+        expect=expect,
+        within=within,
+        against=against,
+        discordant=numbers_of(discordant, "--discordant"),
+        score_correlation=numbers_of(score_correlation, "--score-correlation"),
+        images=images,
+        patients=patients,
+        per_patient=per_patient,
+        correlation=correlation,
+        design_effect=design_effect,
+        prevalence=prevalence,
+        power=power,
+        level=level,
+    )
+    return run_plan_command(planned, out=out, as_json=json)
+
+
 def report(study: tyro.conf.Positional[Path], /) -> int:
     """Write the page of a study again, from its folder.
 
@@ -512,6 +581,27 @@ def report(study: tyro.conf.Positional[Path], /) -> int:
     extend_seal(study, [page.name], "hilum report")
     print_line(str(page))
     return 0
+
+
+def autopsy(
+    report: Annotated[tyro.conf.Positional[tuple[str, ...]], tyro.conf.arg(metavar="FILE|-|FIGURES")] = (),
+    /,
+    *,
+    out: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None,
+    json: bool = False,
+) -> int:
+    """Say whether a printed confusion matrix and the figures beside it can all be true.
+
+    Example: hilum autopsy "87 147 / 128 262, accuracy 86.7, n 234 390"
+
+    Args:
+        report: a file (JSON, CSV or text), - for standard input, a study's folder, or the figures themselves.
+        out: also write a page (.html) or the findings (.json) there.
+        json: print one JSON document.
+    """
+    from hilum.cli.autopsying import run_autopsy_command
+
+    return run_autopsy_command(report, out=out, as_json=json)
 
 
 def recipes(
