@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict
+from dataclasses import fields
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ import pandas as pd
 from hilum.data.cache import CanvasWriter
 from hilum.errors import HilumError, ImageRejected
 from hilum.images import Image, read_image
+from hilum.images.image import Acquisition
 from hilum.transforms import to_canvas
 from hilum.transforms.preprocessing import shorter_side_needed
 
@@ -50,8 +52,10 @@ def scan_images(
     return pd.DataFrame(rows)
 
 
-FACTS = 2
+FACTS = 3
 """Raised by hand whenever a row says more, or something else, than before: studies then read their files again."""
+
+_ACQUIRED = tuple(field.name for field in fields(Acquisition))
 
 SIDE_OF_FACTS = 224
 """Shorter side that pictures are decoded to for their mean and contrast."""
@@ -74,16 +78,19 @@ def _scan_one(position: int, path: Path, writers: Sequence[CanvasWriter]) -> dic
 
 def describe(image: Image) -> dict[str, Any]:
     """Header facts and two figures of the grey levels, flat, as manifest columns."""
+    import cv2
+
     full = float(np.iinfo(image.pixels.dtype).max)
-    facts = asdict(image.acquisition)
+    (mean,), (contrast,) = (figure[0] for figure in cv2.meanStdDev(image.pixels))
+    facts = {name: getattr(image.acquisition, name) for name in _ACQUIRED}
     facts["header_patient_id"], facts["header_view"] = facts.pop("patient_id"), facts.pop("view")
     return {
         **facts,
         "metadata": " ".join(image.acquisition.metadata),
         "sha256": image.sha256,
         "pixels_sha256": _digest(image.pixels),
-        "mean": float(image.pixels.mean()) / full,
-        "contrast": float(image.pixels.std()) / full,
+        "mean": float(mean) / full,
+        "contrast": float(contrast) / full,
         "warnings": " ".join(image.warnings),
         "code": None,
         "reason": None,
@@ -92,17 +99,26 @@ def describe(image: Image) -> dict[str, Any]:
 
 def _digest(pixels: np.ndarray) -> str:
     """SHA-256 of the shape and the grey levels: the same for files that differ in their header or packing only."""
-    return hashlib.sha256(repr(pixels.shape).encode() + np.ascontiguousarray(pixels).tobytes()).hexdigest()
+    digest = hashlib.sha256(repr(pixels.shape).encode())
+    digest.update(np.ascontiguousarray(pixels))
+    return digest.hexdigest()
+
+
+AT_ONCE = 16
+"""Files that a thread takes at a time: handing over each by itself costs a tenth of the whole."""
 
 
 def _in_threads(work: Callable[[int], dict[str, Any]], count: int) -> Iterator[dict[str, Any]]:
     """Results in order, a bounded number in flight: 100,000 futures at once would cost memory for nothing."""
+
+    def work_on(start: int) -> list[dict[str, Any]]:
+        return [work(position) for position in range(start, min(start + at_once, count))]
+
     workers = min(16, os.cpu_count() or 1)
-    positions = iter(range(count))
+    at_once = max(1, min(AT_ONCE, count // (4 * workers)))
+    starts = iter(range(0, count, at_once))
     with ThreadPoolExecutor(workers) as pool:
-        waiting = [pool.submit(work, position) for position in islice(positions, 32 * workers)]
+        waiting = deque(pool.submit(work_on, start) for start in islice(starts, 4 * workers))
         while waiting:
-            done, waiting = waiting[: 8 * workers], waiting[8 * workers :]
-            for future in done:
-                yield future.result()
-            waiting += [pool.submit(work, position) for position in islice(positions, len(done))]
+            yield from waiting.popleft().result()
+            waiting.extend(pool.submit(work_on, start) for start in islice(starts, 1))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 import simplejpeg
 
@@ -14,6 +15,8 @@ from hilum.images.request import Request
 
 _MODES = {1: "L", 3: "RGB", 4: "CMYK"}
 _SCALES = (8, 4, 2, 1)
+_MOST_COLOUR = 4_000_000
+"""Pixels up to which a picture is decoded in colour: three times the memory of a grey one."""
 
 
 def decode_jpeg(data: bytes, request: Request) -> Image:
@@ -27,6 +30,9 @@ def decode_jpeg(data: bytes, request: Request) -> Image:
     header = read_jpeg_header(data, request.name)
     request.check_size(header.height, header.width)
     _check_kind(data, header, request)
+    pixels = _grey_in_colour(data, header, request)
+    if pixels is not None:
+        return Image(upright(pixels, header.orientation), _acquisition(data, header))
     pixels, warnings = _decoded(data, header, request)
     if header.components == 3:
         warnings += check_colour(_at_scale(data, header, "RGB", 8, strict=False), request.name)
@@ -43,6 +49,23 @@ def _check_kind(data: bytes, header: JpegHeader, request: Request) -> None:
         raise rejection("corrupt", request.name, "too many scans")
     if header.progressive and not has_all_scans(data):
         raise rejection("truncated", request.name, "a progressive JPEG without its last scans")
+
+
+def _grey_in_colour(data: bytes, header: JpegHeader, request: Request) -> np.ndarray | None:
+    """The grey pixels of a sound colour JPEG whose channels are equal, else None.
+
+    Most X-rays that are stored in colour are of this kind. Brightness and colour come from one decode here, which saves
+    a third of the time, and the bytes are those of a grey decode.
+    """
+    scale = _scale(min(header.height, header.width), request.shorter_side)
+    if header.components != 3 or header.height * header.width > _MOST_COLOUR * scale * scale:
+        return None
+    try:
+        channels = cv2.split(_at_scale(data, header, "RGB", scale, strict=True))
+    except ValueError:
+        return None
+    red, green, blue = (channel.tobytes() for channel in channels)
+    return channels[0] if red == green == blue else None
 
 
 def _decoded(data: bytes, header: JpegHeader, request: Request) -> tuple[np.ndarray, list[str]]:

@@ -56,7 +56,12 @@ def filled(pixels: np.ndarray) -> tuple[np.ndarray, list[str]]:
 
 def is_blank(pixels: np.ndarray) -> bool:
     """Whether darkest and brightest pixel differ by less than 1 % of the type's range."""
-    return int(pixels.max()) - int(pixels.min()) < 0.01 * np.iinfo(pixels.dtype).max
+    import cv2
+
+    import cv2
+
+    darkest, brightest, _, _ = cv2.minMaxLoc(pixels)
+    return brightest - darkest < 0.01 * np.iinfo(pixels.dtype).max
 
 
 def percentile_range(values: np.ndarray, counts: np.ndarray) -> tuple[float, float]:
