@@ -1,0 +1,111 @@
+"""Files -> batches: what an ImageFolder with PIL gives, against hilum's first pass and its cache."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+from side_by_side import Row, time_in_turns
+
+from hilum.data.build import build_dataset, open_cache
+from hilum.data.phantom import draw_dataset, write_dataset
+from hilum.data.sources import list_images
+from hilum.transforms import Preprocessing
+from hilum.transforms.normalise import normalise
+
+BATCH = 64
+
+
+def measure(data: Path | None, originals: Path | None, images: int = 1500) -> Iterator[Row]:
+    """The rows about reading.
+
+    Args:
+        data: a folder of 224 x 224 JPEG class folders; drawn when None.
+        originals: a folder of large JPEGs; drawn when None.
+    """
+    with tempfile.TemporaryDirectory() as place:
+        small = _some(data, Path(place) / "small", images, 224)
+        large = _some(originals, Path(place) / "large", 120, 1400)
+        yield from _small(small)
+        yield _large(large)
+
+
+def _some(folder: Path | None, place: Path, images: int, size: int) -> Path:
+    """A folder of class folders with about so many files, as links where they are real."""
+    if folder is None:
+        return write_dataset(draw_dataset(images=images, size=size, seed=3), place) / "train"
+    for label in sorted(each for each in folder.iterdir() if each.is_dir()):
+        (place / label.name).mkdir(parents=True)
+        for path in sorted(label.glob("*.jp*g"))[: images // 2]:
+            (place / label.name / path.name).symlink_to(path.resolve())
+    return place
+
+
+def _usual_loader(folder: Path):
+    from torch.utils.data import DataLoader
+    from torchvision import datasets
+    from torchvision import transforms as T
+
+    steps = [T.Resize((224, 224)), T.ToTensor(), T.Normalize([0.485, 0.456, 0.406], [0.229, 0.224, 0.225])]
+    return DataLoader(datasets.ImageFolder(folder, T.Compose(steps)), BATCH, num_workers=2)
+
+
+def _run_usual(folder: Path) -> int:
+    return sum(len(batch) for batch, _ in _usual_loader(folder))
+
+
+def _small(folder: Path) -> Iterator[Row]:
+    import torch
+
+    preprocessing = Preprocessing(image_size=224, fit="stretch")
+    with tempfile.TemporaryDirectory() as place:
+        dataset = build_dataset(list_images(folder), cache_dir=Path(place), preprocessings=[preprocessing])
+        canvases = open_cache(dataset.manifest, preprocessing, Path(place)).of(dataset.manifest.table)
+        count = len(canvases)
+
+        def from_cache() -> None:
+            for start in range(0, count, BATCH):
+                normalise(torch.from_numpy(canvases[start : start + BATCH]), normalisation="imagenet", channels=3)
+
+        row = Row(
+            "224 x 224 JPEG files to normalised batches of 64, 3 channels, every epoch but the first",
+            "ImageFolder, PIL, DataLoader with 2 workers",
+            "from the cache",
+            aim=10,
+            same=_difference(folder, canvases, dataset.manifest.table["image_path"].tolist()),
+        )
+        yield time_in_turns(row, lambda: _run_usual(folder), from_cache, count=count)
+
+    def first_pass() -> None:
+        with tempfile.TemporaryDirectory() as fresh:
+            build_dataset(list_images(folder), cache_dir=Path(fresh), preprocessings=[preprocessing])
+
+    note = "with hashes, header facts, patients and split"
+    row = Row("the same files, first pass", "the same", "build_dataset", aim=5, note=note)
+    yield time_in_turns(row, lambda: _run_usual(folder), first_pass, count=count)
+
+
+def _large(folder: Path) -> Row:
+    count = len(list(folder.glob("*/*")))
+    preprocessing = Preprocessing(image_size=224, fit="stretch")
+
+    def first_pass() -> None:
+        with tempfile.TemporaryDirectory() as fresh:
+            build_dataset(list_images(folder), cache_dir=Path(fresh), preprocessings=[preprocessing])
+
+    row = Row("large originals to 224, first pass", "ImageFolder, PIL, 2 workers", "build_dataset", aim=5)
+    return time_in_turns(row, lambda: _run_usual(folder), first_pass, count=count)
+
+
+def _difference(folder: Path, canvases, names: list[str]) -> str:
+    """Mean difference of grey levels to PIL's."""
+    from PIL import Image
+
+    gaps = []
+    for position in range(0, len(names), max(1, len(names) // 40)):
+        with Image.open(folder / names[position]) as image:
+            usual = np.asarray(image.convert("L").resize((224, 224), Image.Resampling.BILINEAR), np.float32)
+        gaps.append(np.abs(usual - canvases[position]).mean())
+    return f"grey levels differ by {np.mean(gaps):.2f} of 255 on average"
