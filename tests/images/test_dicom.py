@@ -20,6 +20,7 @@ from pydicom.uid import (
 
 import hilum.images.dicom
 from hilum.images import Limits, read_image
+from hilum.images.dicom_tags import text_of
 
 
 @pytest.fixture(scope="module")
@@ -284,8 +285,12 @@ def test_facts_of_patient_view_and_device(chest, dicom_of):
     )
     facts = read_image(data).acquisition
     assert (facts.format, facts.bits, facts.mode) == ("DICOM", 8, "MONOCHROME2")
-    assert (facts.patient_id, facts.view, facts.modality) == ("P-17", "AP", "DX")
-    assert (facts.machine, facts.age_years, facts.sex) == ("Maker Model 3", 1.5, "F")
+    assert (facts.view, facts.modality, facts.age_years, facts.sex) == ("AP", "DX", 1.5, "F")
+    same = read_image(dicom_of(chest, PatientID="P-17", Manufacturer="Maker", ManufacturerModelName="Model 3"))
+    other = read_image(dicom_of(chest, PatientID="P-18", Manufacturer="Maker", ManufacturerModelName="Model 4"))
+    assert facts.patient_id == same.acquisition.patient_id != other.acquisition.patient_id
+    assert facts.machine == same.acquisition.machine != other.acquisition.machine
+    assert "P-17" not in repr(facts) and "Model" not in repr(facts)
 
 
 @pytest.mark.parametrize(("age", "years"), [("034Y", 34), ("51", 51), ("026W", 26 * 7 / 365.25), ("003D", 3 / 365.25)])
@@ -302,11 +307,12 @@ def test_blank_and_broken_tags_say_nothing(chest, dicom_of):
     assert (facts.patient_id, facts.age_years, facts.sex, facts.machine, facts.view) == (None,) * 5
 
 
-def test_control_characters_and_length_of_tags_are_tamed(chest, dicom_of):
-    facts = read_image(dicom_of(chest, PatientID="a\x1b[31mb\0c\n" + "d" * 500)).acquisition
-    assert facts.patient_id is not None
-    assert facts.patient_id.isprintable()
-    assert len(facts.patient_id) <= 64
+def test_control_characters_and_length_of_tags_are_tamed(chest, dataset_of):
+    dataset = dataset_of(chest, PatientID="a\x1b[31mb\0c\n" + "d" * 500)
+    text = text_of(dataset, "PatientID")
+    assert text is not None
+    assert text.isprintable()
+    assert len(text) <= 64
 
 
 def test_no_patient_data_in_messages(twelve, dicom_of, code_of, capfd):
@@ -359,3 +365,86 @@ def test_blank_pixels(dicom_of):
         for value in (0, 100):
             image = read_image(dicom_of(np.full((64, 64), value, dtype)))
             assert "blank" in image.warnings
+
+
+@pytest.fixture(scope="module")
+def recoded(tmp_path_factory):
+    """`recoded(data, "JPEGLosslessProcess14_1")`: a DICOM file in another transfer syntax, written by gdcm."""
+    gdcm = pytest.importorskip("gdcm", reason="the codecs of hilum[dicom] are not installed")
+    folder = tmp_path_factory.mktemp("recoded")
+
+    def write(data: bytes, syntax: str) -> bytes:
+        (folder / "in.dcm").write_bytes(data)
+        reader = gdcm.ImageReader()
+        reader.SetFileName(str(folder / "in.dcm"))
+        assert reader.Read()
+        change = gdcm.ImageChangeTransferSyntax()
+        change.SetTransferSyntax(gdcm.TransferSyntax(getattr(gdcm.TransferSyntax, syntax)))
+        change.SetInput(reader.GetImage())
+        assert change.Change()
+        writer = gdcm.ImageWriter()
+        writer.SetFileName(str(folder / "out.dcm"))
+        writer.SetFile(reader.GetFile())
+        writer.SetImage(change.GetOutput())
+        assert writer.Write()
+        return (folder / "out.dcm").read_bytes()
+
+    return write
+
+
+LOSSLESS = ["JPEGLosslessProcess14_1", "JPEGLosslessProcess14", "JPEGLSLossless", "JPEG2000Lossless", "RLELossless"]
+
+
+@pytest.mark.parametrize(("syntax", "tolerance"), [*((name, 0) for name in LOSSLESS), ("JPEGExtendedProcess2_4", 400)])
+def test_every_compression_that_archives_use(twelve, dicom_of, recoded, syntax, tolerance):
+    data = dicom_of(twelve, BitsStored=12, WindowCenter=2000, WindowWidth=3000)
+    image = read_image(recoded(data, syntax))
+    assert np.abs(image.pixels.astype(int) - read_image(data).pixels).max() <= tolerance
+    assert (image.warnings, image.acquisition.format) == ((), "DICOM")
+
+
+def test_codecs_that_may_abort_are_kept_out_of_this_process(twelve, dicom_of, recoded, monkeypatch):
+    """A damaged stream that makes gdcm abort ends as a code, from wherever it is read."""
+    import hilum.images.child
+
+    data = recoded(dicom_of(twelve, BitsStored=12), "JPEGLosslessProcess14_1")
+    script = "import os, hilum.images.read as read; read.decode = lambda *_: os.abort()\n" + hilum.images.child._CODE
+    monkeypatch.setattr(hilum.images.child, "_CODE", script)
+    monkeypatch.setattr(hilum.images.sandbox, "_shared", None)
+    with pytest.raises(hilum.errors.ImageRejected) as caught:
+        read_image(data, name="x.dcm")
+    assert caught.value.code == "crash"
+    monkeypatch.setattr(hilum.images.sandbox, "_shared", None)
+    monkeypatch.setattr(hilum.images.child, "_CODE", "from hilum.images.worker import main; main()")
+    assert read_image(data).pixels.shape == twelve.shape
+
+
+def _text_tags(sentinel: str) -> Dataset:
+    """A value for every element of the dictionary that holds text, group 8 to 50, as deep as two sequences."""
+    from pydicom.datadict import DicomDictionary
+
+    dataset = Dataset()
+    for tag, (vr, _vm, _name, _retired, keyword) in DicomDictionary.items():
+        if vr in ("LO", "SH", "PN", "LT", "ST", "UT", "UC", "CS", "AE") and keyword and 0x00080006 < tag < 0x00500000:
+            dataset.add_new(tag, vr, sentinel)
+    return dataset
+
+
+def test_no_text_of_any_tag_leaves_the_header(chest, dataset_of, capfd):
+    sentinel = "SENTINEL"
+    dataset = dataset_of(chest)
+    inner = _text_tags(sentinel)
+    for element in inner:
+        if element.keyword not in ("PhotometricInterpretation", "SpecificCharacterSet"):
+            dataset[element.tag] = element
+    dataset.AnatomicRegionSequence = dataset.ViewCodeSequence = Sequence([inner])
+    dataset.PatientAge = "034Y"
+    image = read_image(_written(dataset), name="x")
+    assert sentinel not in repr(image).upper()
+    assert (image.acquisition.view, image.acquisition.modality, image.acquisition.sex) == (None, None, None)
+    assert image.acquisition.patient_id.startswith("patient-")
+    dataset.PhotometricInterpretation = sentinel
+    with pytest.raises(hilum.errors.ImageRejected) as caught:
+        read_image(_written(dataset), name="x")
+    assert sentinel not in str(caught.value).upper()
+    assert sentinel not in "".join(capfd.readouterr()).upper()

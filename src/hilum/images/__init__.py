@@ -8,6 +8,7 @@ from hilum.images.image import Acquisition, Image
 from hilum.images.limits import Limits
 from hilum.images.read import read_image
 from hilum.images.sandbox import Sandbox
+from hilum.images.subject import objection
 
 __all__ = [
     "REJECTIONS",
@@ -21,6 +22,7 @@ __all__ = [
     "find_images",
     "is_archive",
     "looks_like_image",
+    "objection",
     "read_archive",
     "read_image",
     "to_jpeg",

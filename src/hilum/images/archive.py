@@ -50,6 +50,9 @@ class ArchiveLimits:
     total_bytes: int = 64_000_000_000
 
 
+_LIMITS, _ARCHIVE_LIMITS = Limits(), ArchiveLimits()
+
+
 @dataclass(frozen=True)
 class Member:
     """One picture of an archive, or why it cannot be had.
@@ -79,8 +82,8 @@ def is_archive(source: Path | bytes) -> bool:
 def read_archive(
     source: Path | bytes,
     *,
-    limits: Limits = Limits(),
-    archive_limits: ArchiveLimits = ArchiveLimits(),
+    limits: Limits = _LIMITS,
+    archive_limits: ArchiveLimits = _ARCHIVE_LIMITS,
     name: str = "",
 ) -> Iterator[Member]:
     """The pictures of a zip archive, in its order, each inflated when it is asked for.
@@ -100,7 +103,7 @@ def read_archive(
     name = name_of(source, name)
     with _opened(source, name) as file:
         with typed_errors(name):
-            archive = zipfile.ZipFile(BoundedFile(file, archive_limits.directory_bytes, name))  # type: ignore[arg-type]
+            archive = zipfile.ZipFile(BoundedFile(file, archive_limits.directory_bytes, name))
         with archive:
             yield from _Walk(archive, name, limits, archive_limits).members()
 

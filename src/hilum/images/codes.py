@@ -93,6 +93,19 @@ REJECTIONS: dict[str, Rejection] = {
         "a picture that decodes",
         "Copy the file again from its source",
     ),
+    "modality": Rejection(
+        "The header says that this is no radiograph (CT, MR, ultrasound, ...).",
+        "a chest X-ray",
+        "Force the prediction if the header is wrong",
+    ),
+    "body-part": Rejection(
+        "The header names another part of the body.", "a chest X-ray", "Force the prediction if the header is wrong"
+    ),
+    "lateral": Rejection(
+        "The header says that this is a view from the side.",
+        "a frontal view",
+        "Use the PA or AP view, or force the prediction if the header is wrong",
+    ),
     "archive-unsafe-name": Rejection(
         "An entry of an archive whose name leads out of it (`../`, an absolute path).",
         "names below the archive",

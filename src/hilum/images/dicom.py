@@ -9,9 +9,16 @@ from typing import Any
 
 import numpy as np
 from pydicom import Dataset, FileDataset, dcmread
+from pydicom.encaps import get_frame
 from pydicom.pixels import apply_color_lut, get_decoder
 from pydicom.pixels.decoders.base import Decoder
-from pydicom.uid import UID, DeflatedExplicitVRLittleEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
+from pydicom.uid import (
+    UID,
+    DeflatedExplicitVRLittleEndian,
+    ExplicitVRLittleEndian,
+    ImplicitVRLittleEndian,
+    JPEGExtended12Bit,
+)
 
 from hilum.images.boundary import NeedsSandbox, silence_libraries
 from hilum.images.codes import rejection
@@ -23,6 +30,7 @@ from hilum.images.voi import display_values
 
 _PIXELS = ("PixelData", "FloatPixelData", "DoubleFloatPixelData")
 _GREY = ("MONOCHROME1", "MONOCHROME2")
+_MODES = (*_GREY, "PALETTE COLOR", "RGB", *(f"YBR_{kind}" for kind in ("FULL", "FULL_422", "ICT", "RCT")))
 _SAFEST_FIRST = ("pydicom", "pillow", "pyjpegls", "pylibjpeg")
 """gdcm, which pydicom would try first, comes last: of 1,000 damaged JPEG, JPEG 2000 or JPEG-LS streams 11, 9 and 1 made
 it abort the whole process (these: none of 3,000 each), and it fills up with grey what a truncated JPEG lacks. It alone
@@ -102,14 +110,25 @@ def _by_a_codec(decoder: Decoder, dataset: FileDataset, frame: int, expendable: 
     Raises:
         NeedsSandbox: only gdcm knows it, and the process is not expendable.
     """
+    if JPEGExtended12Bit == decoder.UID and _whole(dataset, "BitsStored") > 8:
+        return _twelve_bits(dataset, frame, expendable)
     for plugin in filter(decoder.available_plugins.__contains__, _SAFEST_FIRST):
-        try:
-            return decoder.as_array(dataset, index=frame, decoding_plugin=plugin)[0]
-        except NotImplementedError:  # Pillow and 12-bit JPEG
-            continue
+        return decoder.as_array(dataset, index=frame, decoding_plugin=plugin)[0]
     if "gdcm" in decoder.available_plugins and not expendable:
         raise NeedsSandbox
     return decoder.as_array(dataset, index=frame)[0]
+
+
+def _twelve_bits(dataset: FileDataset, frame: int, expendable: bool) -> np.ndarray:
+    """12-bit JPEG, which pydicom hands to no codec."""
+    if not expendable:
+        raise NeedsSandbox
+    from hilum.images.twelve_bits import decode_twelve_bits
+
+    height, width = _whole(dataset, "Rows"), _whole(dataset, "Columns")
+    count = max(1, _whole(dataset, "NumberOfFrames", 1))
+    stream = get_frame(dataset.PixelData, frame, number_of_frames=count)
+    return decode_twelve_bits(stream, height, width, _whole(dataset, "SamplesPerPixel", 1))
 
 
 def _known(syntax: UID) -> str:
@@ -148,11 +167,17 @@ def _acquisition(dataset: FileDataset, pixels: np.ndarray, file_bytes: int) -> A
         format="DICOM",
         height=pixels.shape[0],
         width=pixels.shape[1],
-        mode=text_of(dataset, "PhotometricInterpretation") or "",
+        mode=_photometric(dataset),
         bits=_whole(dataset, "BitsStored") or _whole(dataset, "BitsAllocated"),
         file_bytes=file_bytes,
         **facts,
     )
+
+
+def _photometric(dataset: Dataset) -> str:
+    """The colour mode; only a term of the standard, because a hostile header may put anything there."""
+    text = text_of(dataset, "PhotometricInterpretation") or ""
+    return text if text in _MODES else ""
 
 
 def _check_inflated(data: bytes, request: Request) -> None:

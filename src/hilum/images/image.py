@@ -25,12 +25,13 @@ class Acquisition:
         metadata: what the header carries besides the picture, in order of the alphabet: `adobe`, `comment`, `dpi`,
             `exif`, `icc`, `jfif`, `photoshop`, `xmp`; `text` for the texts of a PNG.
         orientation: EXIF orientation, 1 = upright.
-        patient_id: DICOM PatientID.
-        view: `PA`, `AP`, `LATERAL`, ... (DICOM ViewPosition).
+        patient_id: a pseudonym made from DICOM PatientID: the same for the same patient, and not the id.
+        view: `PA`, `AP`, `LATERAL`, `DECUBITUS` or `OBLIQUE` (DICOM ViewPosition).
         modality: `DX`, `CR`, ... (DICOM Modality).
-        machine: maker and model of the device.
+        machine: the maker, where it is a known one, and a pseudonym of the device's model.
         age_years: DICOM PatientAge in years.
         sex: `F`, `M`, `O`.
+        body_part: `chest`, `hand`, ..., by the DICOM header.
     """
 
     format: str
@@ -51,6 +52,7 @@ class Acquisition:
     machine: str | None = None
     age_years: float | None = None
     sex: str | None = None
+    body_part: str | None = None
 
 
 @dataclass(frozen=True)

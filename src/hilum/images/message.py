@@ -62,7 +62,7 @@ def image_message(image: Image) -> tuple[dict[str, Any], memoryview]:
         "warnings": image.warnings,
         "sha256": image.sha256,
     }
-    return head, memoryview(np.ascontiguousarray(image.pixels)).cast("B")
+    return head, np.ascontiguousarray(image.pixels).data.cast("B")
 
 
 def rejected_message(error: ImageRejected) -> dict[str, Any]:
