@@ -44,7 +44,30 @@ class InspectionContext:
 
 Part = Callable[[InspectionContext], None]
 
-PARTS: tuple[tuple[str, str, Part], ...] = ()
+
+def _anomaly(context: InspectionContext) -> None:
+    from hilum.workflow.inspect_anomaly import find_anomalies  # which needs the context from here
+
+    find_anomalies(context)
+
+
+def _heat_maps(context: InspectionContext) -> None:
+    from hilum.workflow.inspect_cam import examine_run  # likewise
+
+    examine_run(context)
+
+
+def _neighbors(context: InspectionContext) -> None:
+    from hilum.workflow.inspect_neighbors import inspect_neighbors
+
+    inspect_neighbors(context)
+
+
+PARTS: tuple[tuple[str, str, Part], ...] = (
+    ("neighbors", "k-NN on the embedding was not evaluated to the end", _neighbors),
+    ("anomaly", "Anomalies were not looked for to the end", _anomaly),
+    ("cam", "The heat maps were not examined to the end", _heat_maps),
+)
 """Name of the folder, words for what failed, the part."""
 
 

@@ -19,16 +19,17 @@ from hilum.inspection.embeddings import COLUMNS, IDENTITY, Embeddings, canvas_di
 from hilum.models.modelfile import weights_sha256
 from hilum.models.weights import file_sha256
 from hilum.transforms import Preprocessing
-from hilum.workflow.inspect import INSPECTION, InspectionContext
 from hilum.workflow.options import Options
 from hilum.workflow.record import digest_of
 
 if TYPE_CHECKING:
     from hilum.models import Classifier, ModelHeader
+    from hilum.workflow.inspect import InspectionContext
 
-EMBEDDINGS = "embeddings.parquet"
-AT_ONCE = 256
-"""Images between two looks at the clock."""
+EMBEDDINGS = "inspection/embeddings.parquet"
+"""Below a run's folder."""
+AT_ONCE = 512
+"""Images between two looks at the clock: enough for a faster engine than torch to pay."""
 FIRST = 1000
 """Images of each split that come before the rest of any."""
 
@@ -83,7 +84,7 @@ def embed_run(
     model, header = load_model(path, labels=manifest.labels.names)
     preprocessing = Preprocessing(**header.preprocessing)
     key = digest_of(weights_sha256(path), dict(header.architecture), asdict(preprocessing), manifest.fingerprint)
-    place = study_dir / run / INSPECTION / EMBEDDINGS
+    place = study_dir / run / EMBEDDINGS
     known = _known(place, key)
     rows = manifest.table[manifest.table["split"].isin(splits)]
     missing = rows if known is None else rows[~rows["image_path"].isin(known.table["image_path"])]

@@ -209,7 +209,7 @@ def _train(
         recipe, model, preprocessing, val.inputs, rows, val.targets,
         seed=options.seed, replicates=options.replicates, device=device,
     )  # fmt: skip
-    notes = [*choice.warnings, *([describe_gain(choice, len(rows))] if choice.table else []), *_not_done(recipe)]
+    notes = [*choice.warnings, *([describe_gain(choice, len(rows))] if choice.table else [])]
     result.notes.extend(notes)
     for note in result.notes:
         _say(say, f"  {note}")
@@ -217,6 +217,9 @@ def _train(
     result.notes.extend(filter(None, [fit_run_gate(run_dir, manifest, cache, options)]))
     predict_split(run_dir, manifest, study_dir, "val", options)
     calibrate_run(run_dir, manifest, cache.of(manifest.split("train")))
+    for note in _classify_by_neighbors(recipe, manifest, study_dir, run_dir, options):
+        result.notes.append(note)
+        _say(say, f"  {note}")
     seconds = time.monotonic() - started
     return {
         **_environment(recipe, model, result, options, seconds),
@@ -230,11 +233,16 @@ def _say(say: Callable[[str], None] | None, line: str) -> None:
         say(line)
 
 
-def _not_done(recipe: Recipe) -> list[str]:
-    """What a recipe names and training does not carry out."""
+def _classify_by_neighbors(
+    recipe: Recipe, manifest: Manifest, study_dir: Path, run_dir: Path, options: Options
+) -> list[str]:
+    """The k-NN that a recipe ends in, on validation; its figures in words."""
     if recipe.neighbors is None:
         return []
-    return ["The network is trained; the recipe's k-NN on its embedding is no part of training and was not made."]
+    from hilum.workflow.inspect_neighbors import describe_validation, neighbors_of_run
+
+    run = run_dir.relative_to(study_dir).as_posix()
+    return [describe_validation(*neighbors_of_run(study_dir, run, manifest, options, recipe.neighbors))]
 
 
 def _save(
