@@ -102,6 +102,20 @@ def test_another_embedding_is_an_error_and_so_are_too_few_pictures(gate):
         fit_gate(embed(canvas), canvas, embed(canvas), canvas)
 
 
+def test_more_pictures_than_embeddings_may_train_it():
+    train, val = pictures(200), pictures(200, 1)
+    gate = fit_gate(embed(train[:60]), train, embed(val), val)
+    assert gate.fitted_on == 200 and refused(gate, 255 - pictures(20, 3)) == 1
+
+
+def test_which_way_up_is_seen_by_one_look(gate):
+    canvas = pictures(30, 6)
+    upright = list(gate.looks).index("upright")
+    for turned in (canvas[:, ::-1], canvas[:, ::-1, ::-1]):
+        assert (gate.parts(embed(turned), np.ascontiguousarray(turned))[:, upright] > gate.threshold).all()
+    assert (gate.parts(embed(canvas), canvas)[:, upright] > gate.threshold).mean() < 0.1
+
+
 def test_thumbnails_are_means_of_fields():
     canvas = np.random.default_rng(0).integers(0, 256, (3, 48, 48)).astype(np.uint8)
     expected = canvas.reshape(3, 24, 2, 24, 2).mean(axis=(2, 4)).reshape(3, -1) / 255

@@ -1,9 +1,10 @@
 """Is this a chest X-ray at all? A score of how unlike the training pictures a picture is; numpy is all it takes.
 
-Two things are looked at, and the stranger one counts: the embedding that the network makes of the picture (a Gaussian
+Several things are looked at, and the strangest counts: the embedding that the network makes of the picture (a Gaussian
 on its principal components, and what they leave over), and the picture itself, as a thumbnail (the same, with the
-thumbnails of the training pictures) and in a few plain figures (grey levels, symmetry, detail). The embedding of a
-network that was trained on drawn pictures, or hardly at all, tells little; the picture still tells a lot.
+thumbnails of the training pictures), in a few plain figures (grey levels, symmetry, detail), and whether it is the
+right way up. The embedding of a network that was trained on drawn pictures, or hardly at all, tells little; the picture
+still tells a lot.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from __future__ import annotations
 import base64
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
@@ -64,6 +65,33 @@ class Look:
 
 
 @dataclass(frozen=True)
+class Direction:
+    """One number that training pictures have large: what tells them from the same pictures turned over.
+
+    Args:
+        weights: `[D]`, Fisher's direction from the turned pictures to the others.
+        middle, end: median and 99th percentile of the raw score on validation pictures.
+    """
+
+    weights: np.ndarray
+    middle: float = 0.0
+    end: float = 1.0
+
+    @property
+    def mean(self) -> np.ndarray:
+        """As long as what is looked at."""
+        return self.weights
+
+    def raw(self, values: np.ndarray) -> np.ndarray:
+        """values `[B, D]` -> float64 `[B]`, larger for what is turned over."""
+        return -(np.asarray(values, np.float32) @ self.weights).astype(np.float64)
+
+    def score(self, values: np.ndarray) -> np.ndarray:
+        """values `[B, D]` -> 0 at the median of validation, 1 at its 99th percentile."""
+        return (self.raw(values) - self.middle) / (self.end - self.middle)
+
+
+@dataclass(frozen=True)
 class Gate:
     """What the training pictures look like, and how strange a picture may be.
 
@@ -75,7 +103,7 @@ class Gate:
         refused: validation pictures above the threshold.
     """
 
-    looks: Mapping[str, Look]
+    looks: Mapping[str, Look | Direction]
     threshold: float
     rejection: float
     fitted_on: int
@@ -145,8 +173,9 @@ def fit_gate(
     n is too small for that: a new picture of the same kind is refused with a probability of at most `rejection`.
 
     Args:
-        train_embeddings, val_embeddings: `[N, D]`, `[M, D]`.
-        train_canvases, val_canvases: uint8 `[N, S, S]`, `[M, S, S]`; of every class.
+        train_embeddings: `[N, D]`, of all or of some of the training pictures.
+        train_canvases: uint8 `[P, S, S]`, of every class.
+        val_embeddings, val_canvases: `[M, D]` and uint8 `[M, S, S]`, of the same pictures.
         rejection: in (0, 1).
 
     Raises:
@@ -155,10 +184,11 @@ def fit_gate(
     for name, pictures in (("training", train_canvases), ("validation", val_canvases)):
         if len(pictures) < FEWEST:
             raise DataError(f"gate: {name} pictures", expected=f"at least {FEWEST}", found=str(len(pictures)))
-    looks = {}
+    looks: dict[str, Look | Direction] = {}
     for name, sees in SEES.items():
         values, tried = sees(train_embeddings, train_canvases), sees(val_embeddings, val_canvases)
-        looks[name] = _calibrated(_fit_look(values, COMPONENTS[name]), tried)
+        fit = _fit_look(values, COMPONENTS[name]) if name in COMPONENTS else _fit_direction(values)
+        looks[name] = _calibrated(fit, tried)
     fitted = Gate(looks, math.inf, rejection, len(train_canvases), len(val_canvases), 0)
     scores = np.sort(fitted.score(val_embeddings, val_canvases))
     position = min(math.ceil((1 - rejection) * (len(scores) + 1) - 1e-9), len(scores)) - 1
@@ -205,6 +235,17 @@ def picture_looks(canvas: np.ndarray) -> np.ndarray:
     return np.stack(values, axis=1).astype(np.float32)
 
 
+def upside_down(canvas: np.ndarray) -> np.ndarray:
+    """The thumbnail less itself turned upside down, each picture at one brightness and contrast, float32 `[B, D]`.
+
+    The same picture upside down gives the same numbers with the other sign.
+    """
+    flat = thumbnails(canvas)
+    flat = (flat - flat.mean(axis=1, keepdims=True)) / np.maximum(flat.std(axis=1, keepdims=True), 1e-3)
+    square = flat.reshape(len(flat), THUMBNAIL, THUMBNAIL)
+    return (square - square[:, ::-1])[:, : THUMBNAIL // 2].reshape(len(flat), -1)
+
+
 def _likeness(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     """Correlation of two pictures `[B, H, W]`, `[B]` in [-1, 1]; 0 where one has no contrast."""
     a, b = ((x - x.mean(axis=(1, 2), keepdims=True)).reshape(len(x), -1) for x in (first, second))
@@ -230,6 +271,7 @@ SEES: Mapping[str, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {
     "embedding": _embedding,
     "thumbnail": lambda embedding, canvas: thumbnails(canvas),
     "figures": lambda embedding, canvas: picture_looks(canvas),
+    "upright": lambda embedding, canvas: upside_down(canvas),
 }
 """Name -> (embedding, canvas) -> what is looked at, `[B, D]`."""
 
@@ -251,6 +293,15 @@ def _fit_look(values: np.ndarray, components: int) -> Look:
     )  # fmt: skip
 
 
+def _fit_direction(values: np.ndarray) -> Direction:
+    """Fisher's direction between values `[N, D]` and their negatives, the covariance shrunk by a tenth."""
+    mean = values.mean(axis=0, dtype=np.float64)
+    covariance = np.cov(values, rowvar=False, dtype=np.float64)
+    size = max(float(np.trace(covariance)) / len(covariance), 1e-9)
+    weights = np.linalg.solve(0.9 * covariance + 0.1 * size * np.eye(len(covariance)), mean)
+    return Direction((weights / max(float(np.linalg.norm(weights)), 1e-12)).astype(np.float32))
+
+
 def _axes(moved: np.ndarray, count: int) -> np.ndarray:
     """The first principal axes of centred values `[N, D]`, as columns `[D, count]`."""
     if len(moved) < moved.shape[1]:
@@ -261,32 +312,32 @@ def _axes(moved: np.ndarray, count: int) -> np.ndarray:
     return axes[:, np.argsort(values)[::-1][:count]]
 
 
-def _calibrated(look: Look, values: np.ndarray) -> Look:
+def _calibrated(look: Look | Direction, values: np.ndarray) -> Look | Direction:
     raw = look.raw(values)
     middle, end = (float(each) for each in np.quantile(raw, [0.5, 0.99]))
-    return Look(look.mean, look.scale, look.axes, look.spread, look.rest, middle, max(end, middle + 1e-3))
+    return replace(look, middle=middle, end=max(end, middle + 1e-3))
 
 
-def _look_to_json(look: Look) -> dict[str, Any]:
-    arrays = {name: _encode(getattr(look, name)) for name in ("mean", "scale", "axes", "spread")}
-    return {**arrays, "rest": look.rest, "middle": look.middle, "end": look.end}
+def _look_to_json(look: Look | Direction) -> dict[str, Any]:
+    return {field.name: _encode(getattr(look, field.name)) for field in fields(look)}
 
 
-def _look_from_json(document: Mapping[str, Any]) -> Look:
-    arrays = {name: _decode(document[name]) for name in ("mean", "scale", "axes", "spread")}
-    return Look(**arrays, rest=document["rest"], middle=document["middle"], end=document["end"])
+def _look_from_json(document: Mapping[str, Any]) -> Look | Direction:
+    values = {name: _decode(each) for name, each in document.items()}
+    return Direction(**values) if "weights" in values else Look(**values)
 
 
-def _encode(values: np.ndarray) -> dict[str, Any]:
+def _encode(values: np.ndarray | float) -> Any:
+    if not isinstance(values, np.ndarray):
+        return values
     little = values.astype(values.dtype.newbyteorder("<"))
-    return {
-        "type": values.dtype.name,
-        "shape": list(values.shape),
-        "base64": base64.b64encode(little.tobytes()).decode(),
-    }
+    content = base64.b64encode(little.tobytes()).decode()
+    return {"type": values.dtype.name, "shape": list(values.shape), "base64": content}
 
 
-def _decode(document: Mapping[str, Any]) -> np.ndarray:
+def _decode(document: Any) -> Any:
+    if not isinstance(document, Mapping):
+        return document
     kind = np.dtype(document["type"]).newbyteorder("<")
     values = np.frombuffer(base64.b64decode(document["base64"]), kind).reshape(document["shape"])
     return values.astype(document["type"])

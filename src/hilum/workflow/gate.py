@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from hilum.models import Classifier
 
 GATE = "gate"
-MOST, FEWEST, PROBE = 600, 150, 16
+MOST, FEWEST, PROBE = 800, 200, 16
 """Pictures of a split that are looked at: at most, at least where there are as many, and to see how long one takes."""
 SECONDS = 5.0
 """What a gate may cost a run, about; a fiftieth of a study's time budget where that is less."""
@@ -78,4 +78,5 @@ def make_gate(
     most = int(np.clip(seconds / 2 / max(each, 1e-6), FEWEST, MOST))
     pictures = [part[spread_positions(len(part), most)] for part in (train, val)]
     embedded = [embed_images(model, some, preprocessing, device=device) for some in pictures]
-    return fit_gate(embedded[0], pictures[0], embedded[1], pictures[1])
+    more = train[spread_positions(len(train), MOST)]  # to look at the pictures themselves costs little
+    return fit_gate(embedded[0], more, embedded[1], pictures[1])

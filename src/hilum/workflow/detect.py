@@ -1,0 +1,227 @@
+"""`hilum anomaly`: detectors on a data root, from a model file's embeddings or an autoencoder's recipe, or both."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from hilum.data.build import open_cache
+from hilum.data.manifest import Manifest
+from hilum.data.sources import list_images
+from hilum.errors import HilumError, UsageError
+from hilum.inspection.anomaly import Scores
+from hilum.models.weights import file_sha256
+from hilum.recipes.schema import Recipe
+from hilum.transforms import Preprocessing
+from hilum.workflow.anomaly import (
+    RATE,
+    SCORES,
+    Detection,
+    conclude,
+    embedding_scores,
+    normal_class,
+    patch_scores,
+    record_scores,
+    record_scoring,
+)
+from hilum.workflow.autoencoder import run_autoencoder
+from hilum.workflow.data import identity_of, refuse_other_data, study_data
+from hilum.workflow.inspect_anomaly import backbone_of
+from hilum.workflow.network import preprocessing_of
+from hilum.workflow.options import Options
+from hilum.workflow.other_data import study_of
+from hilum.workflow.plan import named
+from hilum.workflow.recipe_file import find_recipe
+from hilum.workflow.record import locked
+from hilum.workflow.seal import extend_ledger
+from hilum.workflow.study import rejection_warning, study_name, tell_data
+from hilum.workflow.voice import Silent, Voice
+
+FOLDER = "anomaly"
+
+
+@dataclass(frozen=True)
+class DetectOptions:
+    """The arguments of `hilum.anomaly`, see there."""
+
+    labels: str = "folders"
+    normal: str = ""
+    rate: float | None = None
+    test: bool = False
+    patient_pattern: str | None = None
+    out: Path | None = None
+    time_budget: float | None = None
+    replicates: int = 1000
+    device: str = "auto"
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.rate is not None and not 0 < self.rate < 1:
+            raise UsageError("--rate", expected="a share above 0 and below 1, such as 0.05", found=f"{self.rate:g}")
+
+    @property
+    def of_study(self) -> Options:
+        """As every other command takes them."""
+        return Options(
+            labels=self.labels, out=self.out, time_budget=self.time_budget, device=self.device, seed=self.seed,
+            patient_pattern=self.patient_pattern, replicates=self.replicates,
+        )  # fmt: skip
+
+
+def detect(
+    what: Sequence[str | Recipe], data: Path, options: DetectOptions, voice: Voice | None = None
+) -> tuple[Detection, int]:
+    """Scores a data root's images and says how well the scores tell normal from abnormal.
+
+    Args:
+        what: a model file, or a recipe with `anomaly` set, or one of each: then all are in one table.
+        data: folder or manifest file; normal training images are what everything is fitted on.
+
+    Returns:
+        What came of it, and how many files could not be used.
+
+    Raises:
+        HilumError: nothing of that kind, no usable data, no normal class.
+    """
+    voice = voice or Silent()
+    model, recipe = _told_apart(what)
+    if recipe is not None and options.normal:
+        recipe = replace(recipe, anomaly=replace(recipe.anomaly, normal=options.normal))  # type: ignore[arg-type] # it has one
+    if recipe is not None and options.rate is not None:
+        recipe = replace(recipe, anomaly=replace(recipe.anomaly, quantile=1 - options.rate))  # type: ignore[arg-type]
+    given = options.of_study
+    listing = list_images(data, options.labels)
+    study_dir = options.out or (study_of(model) if model else None) or Path("runs") / study_name(data, options.labels)
+    refuse_other_data(study_dir, identity_of(listing, given))
+    study_dir.mkdir(parents=True, exist_ok=True)
+    with locked(study_dir):
+        with voice.stage("data") as bar:
+            found = study_data(data, study_dir, given, [preprocessing_of(recipe)] if recipe else [], bar)
+        tell_data(voice, found, [*found.manifest.facts["warnings"], *rejection_warning(found)])
+        detection = _detected(model, recipe, found.manifest, study_dir, options, voice)
+        if options.test:
+            extend_ledger(study_dir, "hilum anomaly")
+    return detection, found.rejected
+
+
+def _told_apart(what: Sequence[str | Recipe]) -> tuple[Path | None, Recipe | None]:
+    """The model file and the recipe among what was named."""
+    models = [Path(each) for each in what if not isinstance(each, Recipe) and _is_file(each)]
+    recipes = [each if isinstance(each, Recipe) else find_recipe(each) for each in what if not _is_model(each)]
+    for recipe in recipes:
+        if recipe.anomaly is None:
+            raise UsageError(
+                f"recipe {recipe.name}",
+                expected="one with `anomaly` set, such as e-anomaly, or a model file",
+                found="a classifier's recipe",
+                way_out=f"Train it with `hilum train {recipe.name}` and give its model.safetensors.",
+            )
+    if len(models) > 1 or len(recipes) > 1 or not (models or recipes):
+        raise UsageError(
+            "hilum anomaly",
+            expected="a model file, a recipe of an autoencoder, or one of each",
+            found=", ".join(str(each if not isinstance(each, Recipe) else each.name) for each in what) or "nothing",
+        )
+    named(recipes)
+    return (models[0] if models else None), (recipes[0] if recipes else None)
+
+
+def _is_model(what: str | Recipe) -> bool:
+    return not isinstance(what, Recipe) and _is_file(what)
+
+
+def _is_file(name: str) -> bool:
+    return str(name).endswith(".safetensors")
+
+
+def _detected(
+    model: Path | None, recipe: Recipe | None, manifest: Manifest, study_dir: Path, options: DetectOptions, voice: Voice
+) -> Detection:
+    normal = normal_class(manifest, options.normal)
+    parts: list[tuple[Scores, dict[str, Any]]] = []
+    alone = model is None
+    detection: Detection | None = None
+    if recipe is not None:
+        with voice.stage(f"autoencoder {recipe.name}") as bar:
+            detection, scores, environment = run_autoencoder(
+                recipe, manifest, study_dir, options.of_study, time_budget=options.time_budget, on_step=bar,
+                open_test=options.test,
+            )  # fmt: skip
+        if environment["interrupted"]:
+            raise KeyboardInterrupt
+        parts.append((scores, dict(detection.document)))
+        normal = scores.normal
+    if alone and detection is not None:
+        return detection
+    assert model is not None
+    folder = study_dir / _run_of(model, study_dir) / FOLDER
+    folder.mkdir(parents=True, exist_ok=True)
+    splits = ("val", "test") if options.test and len(manifest.split("test")) else ("val",)
+    opening = None
+    if "test" in splits:
+        images = len(manifest.split("test"))
+        opening = record_scoring(
+            study_dir, _run_of(model, study_dir), "anomaly detectors", model, folder / SCORES, images, "hilum anomaly"
+        )
+    with voice.stage("embeddings and patches"):
+        scores, about = _of_model(model, manifest, study_dir, splits, normal, options)
+    for other, document in parts:
+        scores = other.beside(scores)
+        kept = ("autoencoder", "own_rule", "pictures")
+        about = {**about, **{name: document[name] for name in kept}}
+        about["pictures"] = [
+            {**each, "file": f"../../{recipe.name if recipe else ''}/{each['file']}"} for each in about["pictures"]
+        ]
+        about["remarks"] = [*document["remarks"], *about["remarks"]]
+    rate = options.rate or (1 - recipe.anomaly.quantile if recipe and recipe.anomaly else RATE)
+    with voice.stage("figures"):
+        result = conclude(
+            folder, scores, rate=rate, splits=splits, about=about, seed=options.seed, replicates=options.replicates
+        )
+    if opening is not None:
+        record_scores(study_dir, opening, folder / SCORES)
+    return result
+
+
+def _run_of(model: Path, study_dir: Path) -> str:
+    """Name of the run within the folder; for a model from elsewhere that of its own folder."""
+    above = model.resolve().parent
+    inside = above.is_relative_to(study_dir.resolve()) and above != study_dir.resolve()
+    return above.relative_to(study_dir.resolve()).as_posix() if inside else f"{FOLDER}-of-{above.name}"
+
+
+def _of_model(
+    path: Path, manifest: Manifest, study_dir: Path, splits: Sequence[str], normal: str, options: DetectOptions
+) -> tuple[Scores, dict[str, Any]]:
+    """Scores of every detector that needs a network, and what is to be said of it."""
+    from hilum.inference import embed_images
+    from hilum.inference.device import choose_device
+    from hilum.models import load_model
+
+    model, header = load_model(path)
+    preprocessing, device = Preprocessing(**header.preprocessing), choose_device(options.device)
+    cache = open_cache(manifest, preprocessing, study_dir / "cache")
+    table = manifest.table
+    wanted = ((table["split"] == "train") & (table["label"] == normal)) | table["split"].isin(splits)
+    rows = table[wanted]
+    matrix = embed_images(model, cache.of(rows), preprocessing, device=device)
+    scores, remarks = embedding_scores(rows, matrix, normal, model=path.parent.name), list[str]()
+    try:
+        scored = rows[rows["split"] != "train"]
+        found = patch_scores(model, preprocessing, manifest, cache, scored, normal, seed=options.seed, device=device)
+        scores = scores.beside(found)
+    except HilumError as error:
+        remarks.append(f"The memory of patches was left out: {error}")
+    train = rows[rows["split"] == "train"]
+    return scores, {
+        "fitted_on": {"images": len(train), "patients": int(train["patient_id"].nunique())},
+        "model": {"file": f"{path.parent.name}/{path.name}", "sha256": file_sha256(path)},
+        "recipe": header.recipe.get("name", ""),
+        "backbone": backbone_of(header.recipe),
+        "own_rule": "",
+        "autoencoder": None,
+        "pictures": [],
+        "remarks": remarks,
+    }
