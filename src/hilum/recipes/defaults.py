@@ -109,6 +109,18 @@ SCRATCH_CNN = Recipe(
     time_share=1.5,
 )
 
+SMALL = Recipe(
+    name="small",
+    description="A small grey network from nothing, long and harshly augmented: 3.6 MB that run anywhere.",
+    model=Model("cnn-small", dropout=0.2),
+    preprocessing=Preprocessing(image_size=160, fit="pad", normalisation="half", channels=1),
+    augmentation=HARSHER,
+    phases=(Phase(max_epochs=60, lr=3e-3, optimiser="adamw", weight_decay=2e-2, schedule="cosine", warmup_epochs=1),),
+    label_smoothing=0.1,
+    ema=0.998,
+    tta=("plain", "flip"),
+)
+
 SCRATCH_VIT = Recipe(
     name="scratch-vit",
     description="A small vision transformer that starts from nothing; it wants more images than most folders have.",
@@ -121,4 +133,4 @@ SCRATCH_VIT = Recipe(
     tta=("plain", "flip"),
 )
 
-RECIPES = (FINETUNED, FROZEN, SCRATCH_CNN, SCRATCH_VIT)
+RECIPES = (FINETUNED, FROZEN, SCRATCH_CNN, SMALL, SCRATCH_VIT)
