@@ -14,6 +14,7 @@ from hilum.report.autopsy_page import write_autopsy_page
 from hilum.serving.predictor import Predictor
 from hilum.workflow.audit import AuditedData, run_audit
 from hilum.workflow.evaluate import Trial, TrialOptions, evaluate_on
+from hilum.workflow.explain import Explained, ExplainOptions, explain_paths
 from hilum.workflow.folds import Repetition, repeat_recipe
 from hilum.workflow.options import Options
 from hilum.workflow.pilot import make_plan
@@ -341,6 +342,36 @@ def autopsy(report: str | Path | Mapping[str, object], *, out: str | Path | None
     if out is not None:
         write_autopsy_page(result, Path(out))
     return result
+
+
+def explain(
+    model: str | Path,
+    images: str | Path | Sequence[str | Path],
+    *,
+    method: str = "gradcam",
+    target: str | None = None,
+    against: str | None = None,
+    layer: str | None = None,
+    out: str | Path | None = None,
+    device: str = "auto",
+) -> Explained:
+    """Heat maps of pictures, written as overlays, raw maps and a page; `Predictor.explain` gives one in memory.
+
+    Args:
+        model: a model file.
+        images: a file or folder, or several; whatever hilum reads.
+        method: `gradcam`, `gradcam++`, `layercam`, or `rollout` for a ViT.
+        target: the class that the maps speak for; None = the most probable one of each picture.
+        against: a class whose score is taken off: what speaks for one rather than the other.
+        layer: a stage or module of the network; None = what suits its family.
+        out: folder; `runs/explain` when None.
+
+    Raises:
+        HilumError: no model file, no usable picture, or an option that does not fit, in one line.
+    """
+    paths = [images] if isinstance(images, (str, Path)) else list(images)
+    options = ExplainOptions(method, target, against, layer, None if out is None else Path(out), device)
+    return explain_paths(Path(model), [Path(each) for each in paths], options)
 
 
 def load(path: str | Path, *, device: str = "auto") -> Predictor:

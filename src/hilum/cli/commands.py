@@ -414,6 +414,39 @@ def evaluate(
     return run_evaluate_command(model, data, options, as_json=json)
 
 
+def explain(
+    paths: Annotated[tyro.conf.Positional[tuple[Path, ...]], tyro.conf.arg(metavar="[MODEL] PATH...")],
+    /,
+    *,
+    method: Literal["gradcam", "gradcam++", "layercam", "rollout"] = "gradcam",
+    target: Annotated[str | None, tyro.conf.arg(metavar="CLASS")] = None,
+    against: Annotated[str | None, tyro.conf.arg(metavar="CLASS")] = None,
+    layer: Annotated[str | None, tyro.conf.arg(metavar="NAME")] = None,
+    out: Folder = None,
+    device: Device = "auto",
+    json: bool = False,
+) -> int:
+    """Show where in a picture an answer comes from: heat maps over X-rays.
+
+    Example: hilum explain runs/chest_xray/finetuned/model.safetensors new.jpg --target pneumonia
+
+    Args:
+        paths: a model file, or that of the newest study under runs/ when left out; then pictures and folders.
+        method: how the map is made; rollout is for transformers and the same for every class.
+        target: the class that the map speaks for; the most probable one of each picture when left out.
+        against: show what speaks for one class rather than this one.
+        layer: where in the network the map is taken; what suits its family when left out.
+        out: a folder for overlays (PNG), raw maps (NPY) and the page; runs/explain when left out.
+        device: where to compute.
+        json: print one JSON document.
+    """
+    from hilum.cli.explaining import run_explain_command
+    from hilum.workflow.explain import ExplainOptions
+
+    options = ExplainOptions(method, target, against, layer, out, device)
+    return run_explain_command(paths, options, as_json=json)
+
+
 def compare(
     runs: tyro.conf.Positional[tuple[Path, ...]],
     /,

@@ -24,6 +24,7 @@ COMMANDS: dict[str, Callable[..., int]] = {
     "augment": commands.augment,
     "draw": commands.draw,
     "evaluate": commands.evaluate,
+    "explain": commands.explain,
     "compare": commands.compare,
     "replay": commands.replay,
     "plan": commands.plan,

@@ -15,6 +15,7 @@ from hilum.report.charts.palette import render_stylesheet, render_variables
 from hilum.report.sections.audit import make_audit
 from hilum.report.sections.augmented import make_augmented
 from hilum.report.sections.banner import render_banner
+from hilum.report.sections.cams import make_exam, make_mapped_mistakes
 from hilum.report.sections.comparison import make_comparison
 from hilum.report.sections.confusion import make_confusion
 from hilum.report.sections.curves import make_precision_recall, make_reliability, make_roc
@@ -66,7 +67,7 @@ CHAPTERS = (
             make_right,
         ),
     ),
-    Chapter("inspection", "What the model knows and looks at", ()),
+    Chapter("inspection", "What the model knows and looks at", (make_mapped_mistakes, make_exam)),
     Chapter("test", "How often the test split was opened", (make_ledger,)),
     Chapter("making", "How it was made", (make_repetition, make_recipe, make_augmented, make_stages)),
     Chapter("notes", "How to read the figures", (make_notes,)),
