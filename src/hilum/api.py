@@ -13,9 +13,11 @@ from hilum.recipes.schema import Recipe
 from hilum.report.autopsy_page import write_autopsy_page
 from hilum.serving.predictor import Predictor
 from hilum.workflow.audit import AuditedData, run_audit
+from hilum.workflow.embed import Embedded, embed_data
 from hilum.workflow.evaluate import Trial, TrialOptions, evaluate_on
 from hilum.workflow.explain import Explained, ExplainOptions, explain_paths
 from hilum.workflow.folds import Repetition, repeat_recipe
+from hilum.workflow.neighbors import NeighborsOptions, NeighborsResult, neighbors_of
 from hilum.workflow.options import Options
 from hilum.workflow.pilot import make_plan
 from hilum.workflow.recipe_file import find_recipe
@@ -381,3 +383,81 @@ def load(path: str | Path, *, device: str = "auto") -> Predictor:
         ModelFileError: no model file of hilum, or a damaged one.
     """
     return Predictor.load(Path(path), device=device)
+
+
+def embed(
+    model: str | Path,
+    data: str | Path,
+    *,
+    layer: str = "embedding",
+    labels: str = "folders",
+    patient_pattern: str | None = None,
+    out: str | Path | None = None,
+    device: str = "auto",
+    voice: Voice | None = None,
+) -> Embedded:
+    """What a model makes of each image before it names a class.
+
+    Args:
+        model: a model file.
+        data: a folder of class folders, or a CSV or Parquet manifest; the model's own data keep their split.
+        layer: `embedding`, `hidden`, or a stage by name, see `hilum.inspection.embed.embed_layer`.
+        labels, patient_pattern, device, voice: as in `study`.
+        out: a Parquet file to write.
+
+    Returns:
+        One row an image, keyed by its path.
+
+    Raises:
+        HilumError: no model file, no usable data, or no such layer, in one line.
+    """
+    place = None if out is None else Path(out)
+    return embed_data(
+        Path(model), Path(data), layer=layer, labels=labels, patient_pattern=patient_pattern, out=place, device=device,
+        voice=voice,
+    )  # fmt: skip
+
+
+def neighbors(
+    model: str | Path,
+    data: str | Path | Sequence[str | Path],
+    *,
+    index: str | Path | None = None,
+    k: int = 0,
+    metric: str = "",
+    weights: str = "",
+    layer: str = "embedding",
+    labels: str = "folders",
+    patient_pattern: str | None = None,
+    allow_leak: bool = False,
+    replicates: int = 1000,
+    out: str | Path | None = None,
+    device: str = "auto",
+    seed: int = 0,
+    voice: Voice | None = None,
+) -> NeighborsResult:
+    """Calls images by the training images that lie nearest.
+
+    Args:
+        model: a model file.
+        data: image files, each answered with its neighbours; or labelled data: figures with intervals, as `hilum
+            neighbors` does.
+        index: an index of neighbours; None takes the one beside the model, or makes one from its study.
+        k, metric, weights: how neighbours vote; 0 and empty let validation choose.
+        layer: `embedding` or `hidden`.
+        allow_leak: also answer for images that the model or its index has seen; the answer says so.
+        out: a folder for the page, and for predictions and figures.
+
+    Returns:
+        Answers and figures; each shows itself in a notebook, with the pictures.
+
+    Raises:
+        HilumError: no model, no index, no usable data, or only images that were seen, in one line.
+    """
+    paths = [data] if isinstance(data, (str, Path)) else list(data)
+    options = NeighborsOptions(
+        index=None if index is None else Path(index), k=k, metric=metric, weights=weights, layer=layer, labels=labels,
+        patient_pattern=patient_pattern, allow_leak=allow_leak, replicates=replicates,
+        out=None if out is None else Path(out), device=device, seed=seed,
+    )  # fmt: skip
+    return neighbors_of(Path(model), [Path(each) for each in paths], options, voice)

@@ -447,6 +447,100 @@ def explain(
     return run_explain_command(paths, options, as_json=json)
 
 
+def embed(
+    model: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="MODEL")],
+    data: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="DATA")],
+    /,
+    *,
+    layer: str = "embedding",
+    labels: str = "folders",
+    patient_pattern: Pattern = None,
+    out: Annotated[Path, tyro.conf.arg(metavar="FILE")] = Path("embeddings.parquet"),
+    device: Device = "auto",
+    json: bool = False,
+) -> int:
+    """Write what a model makes of each image before it names a class, one row an image.
+
+    Example: hilum embed runs/chest_xray/finetuned/model.safetensors chest_xray --out embeddings.parquet
+
+    Args:
+        model: a model file.
+        data: a folder of class folders, or a CSV or Parquet manifest; the model's own data keep their split.
+        layer: embedding (what enters the head), hidden (the last layer before the classes), or a stage by name.
+        labels: folders, kermany3, or a regular expression with a group named label.
+        patient_pattern: regular expression on the path; its groups make the patient key.
+        out: the Parquet file.
+        device: where to compute.
+        json: print one JSON document.
+    """
+    from hilum.cli.neighbors import run_embed_command
+
+    return run_embed_command(
+        model, data, layer=layer, labels=labels, patient_pattern=patient_pattern, out=out, device=device, as_json=json
+    )
+
+
+def neighbors(
+    model: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="MODEL")],
+    data: Annotated[tyro.conf.Positional[tuple[Path, ...]], tyro.conf.arg(metavar="DATA")],
+    /,
+    *,
+    index: File = None,
+    k: int = 0,
+    metric: Literal["", "euclidean", "cosine"] = "",
+    weights: Literal["", "uniform", "distance"] = "",
+    layer: Literal["embedding", "hidden"] = "embedding",
+    labels: str = "folders",
+    patient_pattern: Pattern = None,
+    allow_leak: bool = False,
+    replicates: int = 1000,
+    out: Folder = None,
+    device: Device = "auto",
+    seed: int = 0,
+    json: bool = False,
+) -> int:
+    """Call images by the training images that lie nearest, and show those.
+
+    Example: hilum neighbors runs/chest_xray/finetuned/model.safetensors new.jpg --out answer
+
+    Args:
+        model: a model file.
+        data: image files, each answered with its neighbours; or labelled data: figures with intervals. On the model's
+            own data the settings are chosen on validation, and the opening of test goes into the ledger.
+        index: an index of neighbours; left out, the one beside the model, or one made from its study.
+        k: how many neighbours vote; 0 lets validation choose.
+        metric: of the distance; validation chooses when left out.
+        weights: uniform, or distance: the nearer counts more; validation chooses when left out.
+        layer: embedding (what enters the head), or hidden (the last layer before the classes).
+        labels: folders, kermany3, or a regular expression with a group named label.
+        patient_pattern: regular expression on the path; its groups make the patient key.
+        allow_leak: also answer for images that the model or its index has seen, and show how much that inflates.
+        replicates: of the bootstrap behind the intervals.
+        out: a folder for the page, and for predictions and figures.
+        device: where to compute.
+        seed: of everything that is drawn.
+        json: print one JSON document.
+    """
+    from hilum.cli.neighbors import run_neighbors_command
+    from hilum.workflow.neighbors import NeighborsOptions
+
+    options = NeighborsOptions(
+        index=index,
+        k=k,
+        metric=metric,
+        weights=weights,
+        layer=layer,
+        labels=labels,
+        patient_pattern=patient_pattern,
+        allow_leak=allow_leak,
+        replicates=replicates,
+        out=out,
+        device=device,
+        seed=seed,
+    )
+    return run_neighbors_command(model, data, options, as_json=json)
+
+
 def compare(
     runs: tyro.conf.Positional[tuple[Path, ...]],
     /,

@@ -25,6 +25,8 @@ COMMANDS: dict[str, Callable[..., int]] = {
     "draw": commands.draw,
     "evaluate": commands.evaluate,
     "explain": commands.explain,
+    "embed": commands.embed,
+    "neighbors": commands.neighbors,
     "compare": commands.compare,
     "replay": commands.replay,
     "plan": commands.plan,

@@ -26,6 +26,7 @@ from hilum.report.sections.leaderboard import make_fruitless, make_leaderboard
 from hilum.report.sections.ledger import make_ledger
 from hilum.report.sections.making import make_recipe, make_repetition, make_stages
 from hilum.report.sections.mistakes import make_mistakes, make_right
+from hilum.report.sections.neighbors import make_neighbor_examples, make_neighbors
 from hilum.report.sections.notes import make_notes
 from hilum.report.sections.per_class import make_averages, make_per_class
 from hilum.report.sections.points import make_points
@@ -67,7 +68,7 @@ CHAPTERS = (
             make_right,
         ),
     ),
-    Chapter("inspection", "What the model knows and looks at", (make_mapped_mistakes, make_exam)),
+    Chapter("inspection", "What the model knows and looks at", (make_neighbors, make_neighbor_examples, make_mapped_mistakes, make_exam)),
     Chapter("test", "How often the test split was opened", (make_ledger,)),
     Chapter("making", "How it was made", (make_repetition, make_recipe, make_augmented, make_stages)),
     Chapter("notes", "How to read the figures", (make_notes,)),

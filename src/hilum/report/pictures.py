@@ -7,6 +7,7 @@ import hashlib
 import io
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
@@ -44,8 +45,12 @@ def read_thumbnail(manifest: Manifest, image_path: str, sha256: str = "") -> Thu
     Args:
         sha256: digest of the file when the study was made; another one is said beside the picture.
     """
+    return thumbnail_of(manifest.path(image_path), image_path, sha256)
+
+
+def thumbnail_of(path: Path, image_path: str, sha256: str = "") -> Thumbnail:
+    """As `read_thumbnail`, for a file that no manifest names."""
     try:
-        path = manifest.path(image_path)
         if not path.is_file():
             return Thumbnail(image_path, sentence="This picture is no longer where the study found it.")
         image = read_image(path, shorter_side=SIDE)

@@ -110,6 +110,7 @@ def _about(run: str, path: Path, header: ModelHeader, manifest: Manifest, key: s
     return {
         "model": f"{run}/{path.name}",
         "model_sha256": file_sha256(path),
+        "weights_sha256": weights_sha256(path),
         "recipe": header.recipe.get("name", ""),
         "architecture": header.architecture["name"],
         "layer": "embedding",

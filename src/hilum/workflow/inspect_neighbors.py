@@ -17,7 +17,7 @@ from hilum.evaluation import evaluate, read_ledger, record_opening, record_predi
 from hilum.evaluation.values import Evaluation
 from hilum.inspection.embeddings import Embeddings
 from hilum.inspection.index import NeighborIndex
-from hilum.inspection.neighbors import METRICS, WEIGHTS, Choice, NeighborSettings, choose_settings
+from hilum.inspection.neighbors import Choice, choose_settings
 from hilum.labels import LabelSet
 from hilum.models.weights import file_sha256
 from hilum.recipes.schema import Neighbors
@@ -91,7 +91,7 @@ def evaluate_neighbors(
     options: Options,
     *,
     wanted: Neighbors | None = None,
-    forced: NeighborSettings | None = None,
+    tried: Mapping[str, Any] | None = None,
 ) -> dict[str, Evaluation]:
     """Chooses on validation, evaluates on every split that is there, and writes all of it into the run's folder.
 
@@ -100,7 +100,7 @@ def evaluate_neighbors(
     Args:
         embeddings: of training and validation images, and of test images where that split is open.
         wanted: of a recipe; what it leaves open, and without one everything, is chosen on validation.
-        forced: settings that somebody named; nothing is chosen then.
+        tried: instead, what validation may choose among: `k`, `metrics`, `weights` of `choose_settings`.
 
     Returns:
         By split: `val`, `test` where it is open, and `seen`, the figure that must not be believed.
@@ -113,7 +113,7 @@ def evaluate_neighbors(
     train, val, test = (embeddings.split(name) for name in ("train", "val", "test"))
     if not len(train) or not len(val):
         raise DataError("k-NN", expected="training and validation images", found=f"{len(train)} and {len(val)}")
-    chosen = Choice(forced, (), len(val)) if forced else choose_on(train, val, manifest.labels, wanted)
+    chosen = choose_on(train, val, manifest.labels, settings_tried(wanted) if tried is None else tried)
     index = NeighborIndex.of(
         train, manifest.labels, chosen.settings, seen_by(manifest, embeddings), root=str(manifest.root),
         patient_rule=manifest.facts["patient_rule"].get("name", ""), made=now(),
@@ -145,11 +145,17 @@ def evaluate_neighbors(
     return evaluations
 
 
-def choose_on(train: Embeddings, val: Embeddings, labels: LabelSet, wanted: Neighbors | None) -> Choice:
-    """What validation chooses; a recipe's own k, metric and weights are not up for choice."""
+def settings_tried(wanted: Neighbors | None) -> dict[str, Any]:
+    """What validation may choose among: a recipe's own k, metric and weights are not up for choice."""
+    if wanted is None:
+        return {}
+    return {"k": wanted.k, "metrics": (wanted.metric,), "weights": (wanted.weights,)}
+
+
+def choose_on(train: Embeddings, val: Embeddings, labels: LabelSet, tried: Mapping[str, Any]) -> Choice:
+    """What validation chooses, see `hilum.inspection.neighbors.choose_settings`."""
     targets, truth = (labels.encode(each.table["label"].tolist()) for each in (train, val))
-    k, metrics, weights = (wanted.k, (wanted.metric,), (wanted.weights,)) if wanted else (0, METRICS, WEIGHTS)
-    return choose_settings(train.matrix, targets, val.matrix, truth, len(labels), k=k, metrics=metrics, weights=weights)
+    return choose_settings(train.matrix, targets, val.matrix, truth, len(labels), **tried)
 
 
 def seen_by(manifest: Manifest, embeddings: Embeddings) -> pd.DataFrame:

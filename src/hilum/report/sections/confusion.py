@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from markupsafe import Markup
+
 from hilum.evaluation.values import Evaluation
 from hilum.report.charts.palette import class_colour
 from hilum.report.sections.section import Section, evaluated, name_source, render
@@ -28,16 +30,22 @@ def make_confusion(study: Study) -> Section | None:
     evaluation = evaluated(study)
     if evaluation is None:
         return None
+    return Section("What was taken for what", render_confusion(evaluation, name_source(study)))
+
+
+def render_confusion(evaluation: Evaluation, source: str) -> Markup:
+    """The matrix of any evaluation.
+
+    Args:
+        source: the predictions file that it was counted from.
+    """
     labels = [(label, class_colour(i)) for i, label in enumerate(evaluation.labels)]
-    return Section(
-        "What was taken for what",
-        render(
-            "confusion.html",
-            labels=labels,
-            rows=[(label, _cells(i, evaluation.confusion[i])) for i, label in enumerate(labels)],
-            sentence=describe_confusion(evaluation),
-            source=name_source(study),
-        ),
+    return render(
+        "confusion.html",
+        labels=labels,
+        rows=[(label, _cells(i, evaluation.confusion[i])) for i, label in enumerate(labels)],
+        sentence=describe_confusion(evaluation),
+        source=source,
     )
 
 
