@@ -13,12 +13,12 @@ from typing import Any
 
 from hilum.version import __version__
 
-__all__ = ["__version__", "audit", "autopsy", "embed", "evaluate", "explain", "load", "neighbors", "plan", "study", "train"]
+__all__ = ["__version__", "anomaly", "audit", "autopsy", "embed", "evaluate", "explain", "load", "neighbors", "plan", "study", "train"]
 
 
 def __getattr__(name: str) -> Any:
     # What needs pandas or torch is imported when it is asked for: `hilum --help` must not wait for it.
-    if name in ("study", "embed", "neighbors", "load", "train", "evaluate", "explain", "plan"):
+    if name in ("study", "anomaly", "embed", "neighbors", "load", "train", "evaluate", "explain", "plan"):
         from hilum import api
 
         return getattr(api, name)

@@ -12,7 +12,9 @@ from hilum.evaluation.planning import Clustering, Plan, Wish
 from hilum.recipes.schema import Recipe
 from hilum.report.autopsy_page import write_autopsy_page
 from hilum.serving.predictor import Predictor
+from hilum.workflow.anomaly import Detection
 from hilum.workflow.audit import AuditedData, run_audit
+from hilum.workflow.detect import DetectOptions, detect
 from hilum.workflow.embed import Embedded, embed_data
 from hilum.workflow.evaluate import Trial, TrialOptions, evaluate_on
 from hilum.workflow.explain import Explained, ExplainOptions, explain_paths
@@ -123,7 +125,7 @@ def train(
     device: str = "auto",
     seed: int = 0,
     voice: Voice | None = None,
-) -> Run | Repetition:
+) -> Run | Repetition | Detection:
     """Trains one recipe; the figures are those of validation, the test split stays shut.
 
     Args:
@@ -136,7 +138,7 @@ def train(
         val_fraction: share of the training images that validates; None takes the recipe's, else 0.2.
 
     Returns:
-        A Run; with folds or seeds a Repetition.
+        A Run; with folds or seeds a Repetition; of a recipe with `anomaly` set a Detection.
 
     Raises:
         HilumError: no usable data, a wrong option, or a run that failed, in one line.
@@ -155,6 +157,8 @@ def train(
         test_fraction=test_fraction,
         replicates=replicates,
     )
+    if chosen.anomaly is not None and not folds and seeds == 1:
+        return detect([chosen], Path(data), DetectOptions(options), voice)[0]
     if folds or seeds > 1:
         return repeat_recipe(chosen, Path(data), options, folds=folds, seeds=seeds, voice=voice)
     return train_recipe(chosen, Path(data), options, voice)
@@ -461,3 +465,48 @@ def neighbors(
         out=None if out is None else Path(out), device=device, seed=seed,
     )  # fmt: skip
     return neighbors_of(Path(model), [Path(each) for each in paths], options, voice)
+
+
+def anomaly(
+    what: str | Path | Recipe,
+    data: str | Path,
+    *,
+    beside: str | Path | Recipe | None = None,
+    labels: str = "folders",
+    normal: str = "",
+    rate: float | None = None,
+    test: bool = False,
+    time_budget: float | None = None,
+    patient_pattern: str | None = None,
+    replicates: int = 1000,
+    out: str | Path | None = None,
+    device: str = "auto",
+    seed: int = 0,
+    voice: Voice | None = None,
+) -> Detection:
+    """How well normal and abnormal images are told apart by detectors that were fitted on normal ones alone.
+
+    Args:
+        what: a model file, whose embeddings and patches count, or a recipe of an autoencoder, such as `e-anomaly`.
+        beside: the other of the two, for one table of both.
+        normal: the normal class; empty = the one whose name says so.
+        rate: false alarms that each detector may raise among normal images; None = 0.05, or the recipe's.
+        test: also open the test split; the opening is written into the study's ledger.
+        time_budget: seconds for the autoencoder; None means no limit.
+        out: the folder; that of the model's study, or `runs/NAME`, when None.
+        data, labels, patient_pattern, replicates, device, seed, voice: as in `study`.
+
+    Raises:
+        HilumError: nothing of that kind, no usable data, or no normal class, in one line.
+    """
+    options = Options(
+        labels=labels,
+        out=None if out is None else Path(out),
+        time_budget=time_budget,
+        patient_pattern=patient_pattern,
+        replicates=replicates,
+        device=device,
+        seed=seed,
+    )
+    names = [each if isinstance(each, Recipe) else str(each) for each in (what, beside) if each is not None]
+    return detect(names, Path(data), DetectOptions(options, normal, rate, test), voice)[0]

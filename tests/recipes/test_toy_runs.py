@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import replace
 
 import pytest
 import torch
@@ -11,6 +12,7 @@ from hilum.errors import RecipeError
 from hilum.models import create_model
 from hilum.models.stages import select_stages, set_trained_stages
 from hilum.recipes.registry import RECIPES
+from hilum.workflow.autoencoder import run_autoencoder
 from hilum.workflow.network import refuse_anomaly
 from hilum.workflow.run import run_recipe
 
@@ -67,3 +69,16 @@ def test_a_large_network_has_its_parameters_and_takes_a_step(name):
 def test_an_anomaly_detector_is_not_trained_as_a_classifier(name):
     with pytest.raises(RecipeError, match="anomaly detector"):
         refuse_anomaly(RECIPES[name])
+
+
+@pytest.mark.parametrize("name", [name for name, recipe in RECIPES.items() if recipe.anomaly is not None])
+def test_an_anomaly_recipe_runs(name, drawn, options, shrink):
+    study_dir, manifest = drawn
+    recipe = shrink(name)
+    recipe = replace(recipe, anomaly=replace(recipe.anomaly, quantile=0.3))  # there are few normal pictures
+    found, scores, environment = run_autoencoder(
+        recipe, manifest, study_dir, options, time_budget=None, on_step=lambda *_: None
+    )
+    assert environment["epochs_done"] == 1 and set(scores.names) == {"error", "density"}
+    assert found.document["own_rule"] == RECIPES[name].anomaly.score
+    shutil.rmtree(study_dir / name)

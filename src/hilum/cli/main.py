@@ -7,7 +7,7 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 
-from hilum.cli import commands
+from hilum.cli import anomalies, commands
 from hilum.cli.terminal import print_line
 from hilum.errors import HilumError, UsageError
 from hilum.version import __version__
@@ -27,6 +27,7 @@ COMMANDS: dict[str, Callable[..., int]] = {
     "explain": commands.explain,
     "embed": commands.embed,
     "neighbors": commands.neighbors,
+    "anomaly": anomalies.anomaly,
     "compare": commands.compare,
     "replay": commands.replay,
     "plan": commands.plan,

@@ -45,6 +45,11 @@ def run_train_command(
         found = "neither" if recipe is None else f"only {recipe}"
         raise UsageError("hilum train", expected="RECIPE DATA, or --resume RUN", found=found)
     chosen, options = chosen_recipe(recipe, options, changes, val_fraction)
+    if chosen.anomaly is not None and not folds and seeds == 1:
+        from hilum.cli.anomalies import run_anomaly_command
+        from hilum.workflow.detect import DetectOptions
+
+        return run_anomaly_command([chosen], data, DetectOptions(options), as_json=as_json)
     if folds or seeds != 1:
         from hilum.workflow.folds import repeat_recipe
 

@@ -20,7 +20,7 @@ the last layer here). The two anomaly thresholds are quantiles of normal validat
 
 Command: hilum train e-resnet101-binary chest_xray
 Cost: not yet measured; 1 to 1.5 minutes an epoch on their GPU.
-The k-NN and anomaly settings are fields of their recipes; training makes the former's network and refuses the latter.
+The k-NN and anomaly settings are fields of their recipes; `hilum anomaly` (or `hilum train`) carries the latter out.
 """
 
 from __future__ import annotations

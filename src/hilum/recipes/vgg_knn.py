@@ -23,7 +23,7 @@ every row. The anomaly threshold is a quantile of normal validation images, not 
 
 Command: hilum train c-vgg16-sgd chest_xray
 Cost: not yet measured. An epoch runs VGG16 forward over all training images, which are augmented anew each time.
-The k-NN and anomaly settings are fields of their recipes; training makes the former's network and refuses the latter.
+The k-NN and anomaly settings are fields of their recipes; `hilum anomaly` (or `hilum train`) carries the latter out.
 """
 
 from __future__ import annotations

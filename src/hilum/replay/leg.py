@@ -13,6 +13,7 @@ from hilum.data.predictions import Predictions
 from hilum.errors import TrainingError
 from hilum.recipes.registry import RECIPES
 from hilum.recipes.schema import Recipe
+from hilum.replay.measure import Cell
 from hilum.replay.mistakes import permute_labels, random_fifth, split_by_image, use_test_as_val
 from hilum.replay.networks import LegName, Network
 from hilum.replay.predict import predict_by_head, predict_by_neighbors
@@ -37,6 +38,7 @@ class Leg:
         failed: run -> why there is no network.
         remarks: run -> what must be known of it.
         made: name of a predictions file -> the predictions and the file, or why there are none.
+        detected: row of an anomaly detector -> what came of it.
     """
 
     name: LegName
@@ -47,6 +49,7 @@ class Leg:
     failed: dict[str, str] = field(default_factory=dict)
     remarks: dict[str, str] = field(default_factory=dict)
     made: dict[str, tuple[Predictions, Path] | str] = field(default_factory=dict)
+    detected: dict[str, Cell] = field(default_factory=dict)
 
     @property
     def folder(self) -> Path:

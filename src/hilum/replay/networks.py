@@ -54,7 +54,7 @@ def network_of_row(
 
 
 def networks_of(system: System, rows: Iterable[str], leg: LegName, *, epochs: int | None = None) -> list[Network]:
-    """Every network that these rows need, each once; none for anomaly rows, which training does not carry out."""
+    """Every network that these rows need, each once; none for anomaly rows, which have an autoencoder of their own."""
     wanted = {(each.row, each.first_phase) for each in system.figures if each.row in set(rows)}
     ordered = [pair for row in system.rows for pair in ((row, True), (row, False)) if pair in wanted]
     made = (

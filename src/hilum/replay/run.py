@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 
+from hilum.recipes.registry import RECIPES
 from hilum.replay.measure import Cell
 from hilum.replay.networks import LEGS, networks_of
 from hilum.replay.reported import Reported
@@ -47,7 +48,8 @@ def rows_of(system: System, task: str, settings: Settings) -> list[str]:
 
 def _count_trainings(systems: tuple[System, ...], settings: Settings) -> int:
     runs = {"followed": 1, "corrected": 1 + settings.folds}
-    return sum(
+    detectors = [row for system in systems for row in system.rows if row in settings.rows and RECIPES[row].anomaly]
+    return len(LEGS) * len(detectors) + sum(
         runs[leg] * len(networks_of(system, rows_of(system, task, settings), leg))
         for system in systems
         for task in system.all_tasks

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from hilum.errors import HilumError
 from hilum.recipes.registry import RECIPES
+from hilum.replay.anomaly import detect_anomalies
 from hilum.replay.drawn import draw_task
 from hilum.replay.ledger import close_test, open_test
 from hilum.replay.leg import Leg, make_legs
@@ -24,7 +25,6 @@ from hilum.workflow.run import run_recipe
 from hilum.workflow.voice import Voice
 
 NO_DATA = "Not yet run: no data were given for this system."
-NO_ANOMALY = "Not yet run: training makes classifiers, and this row is an anomaly detector."
 Cells = dict[Reported, tuple[Cell, Cell]]
 
 
@@ -105,6 +105,9 @@ def _run_leg(
     opening = open_test(leg, right.manifest, networks) if early else None
     for network in networks:
         _train(leg, network, settings, clock, voice)
+    for row in rows:
+        if RECIPES[row].anomaly is not None:
+            leg.detected[row] = detect_anomalies(row, leg, settings, clock.share(), voice)
     opening = opening if early else open_test(leg, right.manifest, networks)
     with voice.stage(f"predictions, {leg.name}"):
         for figure in system.figures:
@@ -154,7 +157,7 @@ def _predict(figure: Reported, leg: Leg, network: Network) -> None:
 def _cell(system: System, figure: Reported, leg: Leg, settings: Settings) -> Cell:
     """One of our two figures, or an empty cell with the reason; nothing that goes wrong leaves it."""
     if RECIPES[figure.row].anomaly is not None:
-        return Cell(note=NO_ANOMALY)
+        return leg.detected[figure.row]
     network = _network(system, figure, leg, settings)
     if network.run in leg.failed:
         return Cell(note=leg.failed[network.run])

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from markupsafe import Markup
-
 from hilum.errors import DataError
 from hilum.report.page import Chapter, render_document
 from hilum.report.sections.anomaly import Found, describe_result, render_found
@@ -36,7 +34,7 @@ def write_anomaly_page(folder: Path) -> Path:
     title = "Anomalies"
     head = render("anomaly_head.html", title=title, sentence=describe_result(found), not_for=NOT_FOR)
     chapter = Chapter("anomaly", "What looks unlike the normal images", ())
-    body = [(chapter, [Section("", Markup(render_found(found)))])]
+    body = [(chapter, [Section("", render_found(found, result=False))])]
     path = Path(folder) / PAGE
     partial = path.with_name(f"{PAGE}.partial")
     partial.write_bytes(render_document(_About(facts), title, head, body).encode("utf-8", errors="backslashreplace"))

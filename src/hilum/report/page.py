@@ -12,6 +12,7 @@ from typing import Any
 from markupsafe import Markup
 
 from hilum.report.charts.palette import render_stylesheet, render_variables
+from hilum.report.sections.anomaly import make_anomaly
 from hilum.report.sections.audit import make_audit
 from hilum.report.sections.augmented import make_augmented
 from hilum.report.sections.banner import render_banner
@@ -68,7 +69,11 @@ CHAPTERS = (
             make_right,
         ),
     ),
-    Chapter("inspection", "What the model knows and looks at", (make_neighbors, make_neighbor_examples, make_mapped_mistakes, make_exam)),
+    Chapter(
+        "inspection",
+        "What the model knows and looks at",
+        (make_neighbors, make_neighbor_examples, make_anomaly, make_mapped_mistakes, make_exam),
+    ),
     Chapter("test", "How often the test split was opened", (make_ledger,)),
     Chapter("making", "How it was made", (make_repetition, make_recipe, make_augmented, make_stages)),
     Chapter("notes", "How to read the figures", (make_notes,)),

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from hilum.training.fit import FitResult
 
 MODEL = "model.safetensors"
-EXAMPLES = 3
+EXAMPLES = 1
 """Pictures of each kind that are shown."""
 
 

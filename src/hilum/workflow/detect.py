@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +36,8 @@ from hilum.workflow.plan import named
 from hilum.workflow.recipe_file import find_recipe
 from hilum.workflow.record import locked
 from hilum.workflow.seal import extend_ledger
-from hilum.workflow.study import rejection_warning, study_name, tell_data
+from hilum.workflow.study import rejection_warning, tell_data
+from hilum.workflow.train import folder_name
 from hilum.workflow.voice import Silent, Voice
 
 FOLDER = "anomaly"
@@ -44,30 +45,23 @@ FOLDER = "anomaly"
 
 @dataclass(frozen=True)
 class DetectOptions:
-    """The arguments of `hilum.anomaly`, see there."""
+    """The arguments of `hilum.anomaly`, see there.
 
-    labels: str = "folders"
+    Args:
+        study: those that every other command takes as well.
+        normal: the normal class; empty = the one whose name says so.
+        rate: false-alarm rate of each detector; None = the recipe's, else `RATE`.
+        test: open the test split.
+    """
+
+    study: Options = field(default_factory=Options)
     normal: str = ""
     rate: float | None = None
     test: bool = False
-    patient_pattern: str | None = None
-    out: Path | None = None
-    time_budget: float | None = None
-    replicates: int = 1000
-    device: str = "auto"
-    seed: int = 0
 
     def __post_init__(self) -> None:
         if self.rate is not None and not 0 < self.rate < 1:
             raise UsageError("--rate", expected="a share above 0 and below 1, such as 0.05", found=f"{self.rate:g}")
-
-    @property
-    def of_study(self) -> Options:
-        """As every other command takes them."""
-        return Options(
-            labels=self.labels, out=self.out, time_budget=self.time_budget, device=self.device, seed=self.seed,
-            patient_pattern=self.patient_pattern, replicates=self.replicates,
-        )  # fmt: skip
 
 
 def detect(
@@ -87,13 +81,10 @@ def detect(
     """
     voice = voice or Silent()
     model, recipe = _told_apart(what)
-    if recipe is not None and options.normal:
-        recipe = replace(recipe, anomaly=replace(recipe.anomaly, normal=options.normal))  # type: ignore[arg-type] # it has one
-    if recipe is not None and options.rate is not None:
-        recipe = replace(recipe, anomaly=replace(recipe.anomaly, quantile=1 - options.rate))  # type: ignore[arg-type]
-    given = options.of_study
-    listing = list_images(data, options.labels)
-    study_dir = options.out or (study_of(model) if model else None) or Path("runs") / study_name(data, options.labels)
+    recipe = _with_wishes(recipe, options)
+    given = options.study
+    listing = list_images(data, given.labels)
+    study_dir = given.out or (study_of(model) if model else None) or Path("runs") / folder_name(data, given)
     refuse_other_data(study_dir, identity_of(listing, given))
     study_dir.mkdir(parents=True, exist_ok=True)
     with locked(study_dir):
@@ -104,6 +95,15 @@ def detect(
         if options.test:
             extend_ledger(study_dir, "hilum anomaly")
     return detection, found.rejected
+
+
+def _with_wishes(recipe: Recipe | None, options: DetectOptions) -> Recipe | None:
+    """The recipe with the normal class and the rate that were asked for."""
+    if recipe is None or recipe.anomaly is None:
+        return recipe
+    normal = options.normal or recipe.anomaly.normal
+    quantile = recipe.anomaly.quantile if options.rate is None else 1 - options.rate
+    return replace(recipe, anomaly=replace(recipe.anomaly, normal=normal, quantile=quantile))
 
 
 def _told_apart(what: Sequence[str | Recipe]) -> tuple[Path | None, Recipe | None]:
@@ -146,7 +146,7 @@ def _detected(
     if recipe is not None:
         with voice.stage(f"autoencoder {recipe.name}") as bar:
             detection, scores, environment = run_autoencoder(
-                recipe, manifest, study_dir, options.of_study, time_budget=options.time_budget, on_step=bar,
+                recipe, manifest, study_dir, options.study, time_budget=options.study.time_budget, on_step=bar,
                 open_test=options.test,
             )  # fmt: skip
         if environment["interrupted"]:
@@ -178,7 +178,13 @@ def _detected(
     rate = options.rate or (1 - recipe.anomaly.quantile if recipe and recipe.anomaly else RATE)
     with voice.stage("figures"):
         result = conclude(
-            folder, scores, rate=rate, splits=splits, about=about, seed=options.seed, replicates=options.replicates
+            folder,
+            scores,
+            rate=rate,
+            splits=splits,
+            about=about,
+            seed=options.study.seed,
+            replicates=options.study.replicates,
         )
     if opening is not None:
         record_scores(study_dir, opening, folder / SCORES)
@@ -201,7 +207,7 @@ def _of_model(
     from hilum.models import load_model
 
     model, header = load_model(path)
-    preprocessing, device = Preprocessing(**header.preprocessing), choose_device(options.device)
+    preprocessing, device = Preprocessing(**header.preprocessing), choose_device(options.study.device)
     cache = open_cache(manifest, preprocessing, study_dir / "cache")
     table = manifest.table
     wanted = ((table["split"] == "train") & (table["label"] == normal)) | table["split"].isin(splits)
@@ -210,7 +216,9 @@ def _of_model(
     scores, remarks = embedding_scores(rows, matrix, normal, model=path.parent.name), list[str]()
     try:
         scored = rows[rows["split"] != "train"]
-        found = patch_scores(model, preprocessing, manifest, cache, scored, normal, seed=options.seed, device=device)
+        found = patch_scores(
+            model, preprocessing, manifest, cache, scored, normal, seed=options.study.seed, device=device
+        )
         scores = scores.beside(found)
     except HilumError as error:
         remarks.append(f"The memory of patches was left out: {error}")

@@ -65,8 +65,8 @@ def refuse_anomaly(recipe: Recipe) -> None:
         raise RecipeError(
             f"recipe {recipe.name}",
             expected="a recipe that trains a classifier",
-            found="settings of an anomaly detector, which training does not carry out",
-            way_out=f"`hilum recipes show {recipe.name}` prints them; take a recipe without `anomaly`.",
+            found="settings of an anomaly detector",
+            way_out=f"`hilum anomaly {recipe.name} DATA` trains it and says what it finds.",
         )
 
 

@@ -148,7 +148,7 @@ def prepare(recipe: Recipe, data: Path, options: Options, voice: Voice, *, wait:
     refuse_anomaly(recipe)
     started = time.monotonic()
     listing = list_images(data, options.labels)
-    study_dir = options.out or Path("runs") / _folder_name(data, options)
+    study_dir = options.out or Path("runs") / folder_name(data, options)
     refuse_other_data(study_dir, identity_of(listing, options))
     study_dir.mkdir(parents=True, exist_ok=True)
     with locked(study_dir, wait=wait), sealed(study_dir, "hilum train"):
@@ -159,7 +159,7 @@ def prepare(recipe: Recipe, data: Path, options: Options, voice: Voice, *, wait:
         yield Prepared(study_dir, found.manifest, found.rejected, deadline)
 
 
-def _folder_name(data: Path, options: Options) -> str:
+def folder_name(data: Path, options: Options) -> str:
     """The name that a study of these data has; with a suffix where they are split in another way."""
     default, suffix = Options(), ""
     if options.val_fraction != default.val_fraction:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from markupsafe import Markup
 
 from hilum.evaluation.values import Estimate
 from hilum.inspection.anomaly import Assessment, Scores, read_scores
@@ -28,6 +29,16 @@ DOTS = 90
 SPLITS = {"val": "validation", "test": "test"}
 KINDS = {"highest": "drawn worst", "lowest": "drawn best", "drawn": "drawn at random"}
 MOMENTS = ("error", "density")
+SHORT = {
+    "error": "Reconstruction error",
+    "density": "Density of the code",
+    "error-or-density": "Error or density",
+    "gaussian": "Gaussian",
+    "kde": "Kernel density",
+    "knn": "Nearest normals",
+    "patches": "Patches",
+}
+"""Names of detectors above a small chart."""
 
 
 @dataclass(frozen=True)
@@ -78,11 +89,15 @@ def make_anomaly(study: Study) -> Section | None:
     return None if found is None else Section("What looks unlike the normal images", render_found(found))
 
 
-def render_found(found: Found) -> Any:
-    """Everything under the heading."""
+def render_found(found: Found, *, result: bool = True) -> Markup:
+    """Everything under the heading.
+
+    Args:
+        result: begin with what came out.
+    """
     return render(
         "anomaly.html",
-        sentence=describe_result(found),
+        sentence=describe_result(found) if result else "",
         setting=describe_setting(found),
         tables=[_table(found, split) for split in found.splits],
         moments=list(_moments(found)),
@@ -186,7 +201,7 @@ def _describe_pair(pair: DetectorPair | None) -> str:
 
 
 def _turned(difference: Estimate) -> Estimate:
-    return Estimate(-difference.value, -difference.ci_high, -difference.ci_low)
+    return Estimate(0.0 - difference.value, 0.0 - difference.ci_high, 0.0 - difference.ci_low)
 
 
 def _moments(found: Found) -> Iterator[dict[str, Any]]:
@@ -210,8 +225,7 @@ def _charts(found: Found) -> Iterator[tuple[Figure, str]]:
     for each in found.assessments:
         values = each.rule.score({name: found.scores.of(name) for name in each.rule.names})
         strips = list(_strips(found, values))
-        title = found.document["titles"][each.name]
-        figure = plot_strips(strips, title, "0: normal median, 1: threshold")
+        figure = plot_strips(strips, SHORT.get(each.name, each.name), "1 is the threshold")
         yield figure, _describe_strips(found, values)
 
 
