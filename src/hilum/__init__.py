@@ -13,7 +13,21 @@ from typing import Any
 
 from hilum.version import __version__
 
-__all__ = ["__version__", "anomaly", "audit", "autopsy", "embed", "evaluate", "explain", "load", "neighbors", "plan", "study", "train"]
+__all__ = [
+    "__version__",
+    "anomaly",
+    "audit",
+    "autopsy",
+    "embed",
+    "evaluate",
+    "explain",
+    "load",
+    "neighbors",
+    "plan",
+    "study",
+    "train",
+    "verify",
+]
 
 
 def __getattr__(name: str) -> Any:
@@ -22,7 +36,7 @@ def __getattr__(name: str) -> Any:
         from hilum import api
 
         return getattr(api, name)
-    if name in ("audit", "autopsy"):  # the rooms of these names, which can be called
+    if name in ("audit", "autopsy", "verify"):  # the rooms of these names, which can be called
         import importlib
 
         return importlib.import_module(f"hilum.{name}")

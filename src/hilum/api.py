@@ -13,6 +13,7 @@ from hilum.recipes.schema import Recipe
 from hilum.report.autopsy_page import write_autopsy_page
 from hilum.serving.predictor import Predictor
 from hilum.workflow.anomaly import Detection
+from hilum.verify import Verification, verify_folder
 from hilum.workflow.audit import AuditedData, run_audit
 from hilum.workflow.detect import DetectOptions, detect
 from hilum.workflow.embed import Embedded, embed_data
@@ -510,3 +511,19 @@ def anomaly(
     )
     names = [each if isinstance(each, Recipe) else str(each) for each in (what, beside) if each is not None]
     return detect(names, Path(data), DetectOptions(options, normal, rate, test), voice)[0]
+
+
+def verify(study: str | Path, *, data: str | Path | None = None) -> Verification:
+    """Computes every printed number of a folder again from its predictions, its manifest and the pictures.
+
+    Args:
+        study: a folder of `study`, `train`, `audit` or `evaluate`, or of `hilum tune`.
+        data: where the pictures lie now; None where the manifest says, or inside the folder.
+
+    Returns:
+        What differs, with what was expected; what could not be checked, and why. It shows itself in a notebook.
+
+    Raises:
+        HilumError: nothing there that hilum wrote.
+    """
+    return verify_folder(Path(study), data=None if data is None else Path(data))

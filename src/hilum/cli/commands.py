@@ -731,6 +731,29 @@ def autopsy(
     return run_autopsy_command(report, out=out, as_json=json)
 
 
+def verify(
+    study: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="STUDY")],
+    /,
+    *,
+    data: Folder = None,
+    out: File = None,
+    json: bool = False,
+) -> int:
+    """Compute every printed number again from predictions, manifest and pictures; exit 5 if anything differs.
+
+    Example: hilum verify runs/chest_xray
+
+    Args:
+        study: a folder of hilum study, train, tune, audit or evaluate.
+        data: where the pictures lie now, if they were moved.
+        out: also write the result there, as JSON.
+        json: print one JSON document.
+    """
+    from hilum.cli.verifying import run_verify_command
+
+    return run_verify_command(study, data, out, as_json=json)
+
+
 def recipes(
     name: Annotated[tyro.conf.Positional[tuple[str, ...]], tyro.conf.arg(metavar="[show] [NAME]")] = (),
     /,

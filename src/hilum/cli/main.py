@@ -32,6 +32,7 @@ COMMANDS: dict[str, Callable[..., int]] = {
     "replay": commands.replay,
     "plan": commands.plan,
     "report": commands.report,
+    "verify": commands.verify,
     "autopsy": commands.autopsy,
     "recipes": commands.recipes,
     "models": commands.models,

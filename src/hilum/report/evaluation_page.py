@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -37,18 +38,28 @@ FIGURES = (
 def write_evaluation_page(folder: Path) -> Path:
     """Reads what `hilum evaluate` wrote into a folder and writes its `report.html`, renamed into place."""
     folder = Path(folder)
+    path = folder / PAGE
+    partial = path.with_name(f"{PAGE}.partial")
+    partial.write_bytes(render_evaluation_page(folder).encode("utf-8", errors="backslashreplace"))
+    partial.replace(path)
+    return path
+
+
+def render_evaluation_page(folder: Path, root: Path | None = None) -> Markup:
+    """The whole page.
+
+    Args:
+        root: where the pictures lie now; None where the manifest says.
+    """
     document = json.loads((folder / "evaluation.json").read_text(encoding="utf-8"))
     study = _as_study(folder, document)
     evaluation = study.chosen.evaluations["other"] if study.chosen else None
     if evaluation is None:
         raise ValueError(folder)
-    path = folder / PAGE
-    partial = path.with_name(f"{PAGE}.partial")
+    if root is not None:
+        study = replace(study, manifest=replace(study.manifest, root=root))
     head = _head(study, evaluation, document)
-    page = render_document(study, describe_trial(evaluation), head, list(_chapters(study, document)))
-    partial.write_bytes(page.encode("utf-8", errors="backslashreplace"))
-    partial.replace(path)
-    return path
+    return render_document(study, describe_trial(evaluation), head, list(_chapters(study, document)))
 
 
 def describe_trial(evaluation: Evaluation) -> str:

@@ -4,6 +4,7 @@ the training pictures look like.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -32,20 +33,26 @@ def calibrate_run(run_dir: Path, manifest: Manifest, train: CanvasView) -> None:
     """
     model, path = run_dir / "model.safetensors", run_dir / "predictions-val.parquet"
     predictions = read_predictions(path)
-    fitted = fit_temperature(predictions.logits, predictions.target)
-    calibrated = predictions.with_logits(fitted(predictions.logits))
-    points = fit_points(calibrated.probs, calibrated.target, calibrated.labels)
+    document = calibration_of(predictions)
     extras = {
-        "temperature": fitted.temperature,
-        "operating_points": [point.to_json() for point in points],
-        "training_data": _describe(manifest, train),
+        "temperature": document["temperature"],
+        "operating_points": document["points"],
+        "training_data": describe_training(manifest, train),
     }
     add_extras(model, extras)
     # The weights are the same, but the file is another one: the predictions name the one that is there.
     Predictions(predictions.table, predictions.labels, {**predictions.about, "model_sha256": file_sha256(model)}).write(
         path
     )
-    document = {
+    write_json(run_dir / CALIBRATION, without_nan(document))
+
+
+def calibration_of(predictions: Predictions) -> dict[str, Any]:
+    """What `calibration.json` holds of a run's validation predictions, before any other split was predicted."""
+    fitted = fit_temperature(predictions.logits, predictions.target)
+    calibrated = predictions.with_logits(fitted(predictions.logits))
+    points = fit_points(calibrated.probs, calibrated.target, calibrated.labels)
+    return {
         "schema": "hilum.calibration/1",
         "temperature": fitted.temperature,
         "fitted_on": {"split": "val", "images": fitted.images},
@@ -53,7 +60,6 @@ def calibrate_run(run_dir: Path, manifest: Manifest, train: CanvasView) -> None:
         "points": [point.to_json() for point in points],
         "gives": {"val": describe_points([apply_point(point, calibrated) for point in points])},
     }
-    write_json(run_dir / CALIBRATION, without_nan(document))
 
 
 def add_points(run_dir: Path, split: str) -> None:
@@ -61,13 +67,18 @@ def add_points(run_dir: Path, split: str) -> None:
     document = read_json(run_dir / CALIBRATION)
     if document is None:  # a run of before there was any
         return
-    predictions = read_predictions(run_dir / f"predictions-{split}.parquet")
-    points = [OperatingPoint.from_json(each) for each in document["points"]]
-    found = describe_points([apply_point(point, predictions) for point in points])
+    found = what_points_give(document, read_predictions(run_dir / f"predictions-{split}.parquet"))
     write_json(run_dir / CALIBRATION, without_nan({**document, "gives": {**document["gives"], split: found}}))
 
 
-def _describe(manifest: Manifest, train: CanvasView) -> dict[str, Any]:
+def what_points_give(document: Mapping[str, Any], predictions: Predictions) -> list[dict[str, Any]]:
+    """What the operating points of a calibration give on predictions that were made with its temperature."""
+    points = [OperatingPoint.from_json(each) for each in document["points"]]
+    return describe_points([apply_point(point, predictions) for point in points])
+
+
+def describe_training(manifest: Manifest, train: CanvasView) -> dict[str, Any]:
+    """What the model file says of the pictures that it was trained on."""
     rows = manifest.split("train")
     positions = spread_positions(len(train))
     counts = rows["label"].value_counts()

@@ -37,7 +37,7 @@ def leaderboard_of(
 
     Runs that are done are also compared in pairs, which `comparison.json` holds.
     """
-    entries = [_entry(study_dir / outcome.run, outcome) for outcome in outcomes]
+    entries = [entry_of(study_dir / outcome.run, outcome) for outcome in outcomes]
     done = [entry.run for entry in entries if entry.outcome == "done"]
     if not done:
         (study_dir / COMPARISON).unlink(missing_ok=True)
@@ -49,7 +49,8 @@ def leaderboard_of(
     return build_leaderboard(entries, compared.groups), choose_run(entries)
 
 
-def _entry(run_dir: Path, outcome: RunOutcome) -> Entry:
+def entry_of(run_dir: Path, outcome: RunOutcome) -> Entry:
+    """A run's line of the leaderboard, from the files of its folder."""
     environment = read_json(run_dir / "environment.json") or {}
     recipe = read_json(run_dir / "recipe.json") or {}
     metrics = run_dir / "metrics.json"

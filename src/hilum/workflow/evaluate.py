@@ -160,12 +160,12 @@ def _document(
         "seal": SEAL,
         "mapping": dict(data.mapping.of_data),
         "remarks": list(data.remarks),
-        "points": _points(usable, predictions, options.prevalence),
+        "points": points_at(usable, predictions, options.prevalence),
         "prevalence": options.prevalence,
         "training_counts": training.get("counts", {}),
         "counts": data.manifest.table["label"].value_counts().to_dict(),
         "shift": shift_to_json(find_shift(training.get("pictures", {}), picture_figures(pictures))),
-        "recalibration": _recalibrated(predictions, options) if options.recalibrate else None,
+        "recalibration": recalibrate(predictions, options) if options.recalibrate else None,
     }
     return without_nan(document)
 
@@ -175,9 +175,10 @@ def _same_scores(data: OtherData, label: str) -> bool:
     return len(data.mapping.columns[data.mapping.labels.index(label)]) == 1
 
 
-def _points(
+def points_at(
     points: Sequence[OperatingPoint], predictions: Predictions, prevalence: float | None
 ) -> list[dict[str, Any]]:
+    """What operating points give on predictions; with a prevalence, PPV and NPV there too."""
     found = [apply_point(point, predictions) for point in points]
     described = describe_points(found)
     return [{**each, **_at(figures, prevalence)} for each, figures in zip(described, found, strict=True)]
@@ -191,7 +192,7 @@ def _at(figures: PointFigures, prevalence: float | None) -> dict[str, Any]:
     return {**sentence, "at_prevalence": {"ppv": asdict(ppv), "npv": asdict(npv)}}
 
 
-def _recalibrated(predictions: Predictions, options: TrialOptions) -> dict[str, Any]:
+def recalibrate(predictions: Predictions, options: TrialOptions) -> dict[str, Any]:
     """Temperature, offsets and operating points fitted on some patients, and what they give on the others."""
     table = predictions.table
     groups = connected_groups(table["patient_id"])
@@ -215,7 +216,7 @@ def _recalibrated(predictions: Predictions, options: TrialOptions) -> dict[str, 
         "left": {"images": len(rest), "patients": int(rest.table["patient_id"].nunique())},
         "before": {name: asdict(each) for name, each in before.overall.items()},
         "after": {name: asdict(each) for name, each in calibrated.overall.items()},
-        "points": _points(points, after, options.prevalence),
+        "points": points_at(points, after, options.prevalence),
     }
 
 

@@ -186,7 +186,7 @@ def _summarise(
                 read_predictions(path), seed=options.seed, replicates=options.replicates, source=source
             )
             files[seed] = path.name
-    spread = _spread(list(by_seed.values()))
+    spread = spread_of(list(by_seed.values()))
     write_csv(folder / "runs.csv", runs)
     document = {
         "schema": SCHEMA,
@@ -217,7 +217,7 @@ def _pool(folder: Path, study_dir: Path, runs: pd.DataFrame, seed: int, wanted: 
     return path
 
 
-def _spread(evaluations: list[Evaluation]) -> dict[str, dict[str, float]]:
+def spread_of(evaluations: list[Evaluation]) -> dict[str, dict[str, float]]:
     """Figure -> mean, sd (of a sample), low and high over the seeds; empty for a single one."""
     if len(evaluations) < 2:
         return {}

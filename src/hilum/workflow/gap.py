@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from hilum.audit.gap import explain_gap, small_pictures
 from hilum.audit.pictures import CANVAS
@@ -27,17 +28,20 @@ def explain_run(run_dir: Path, manifest: Manifest, study_dir: Path, test: Evalua
     about = {"of": of, "seed": options.seed, "replicates": options.replicates}
     if {name: (read_json(run_dir / GAP) or {}).get(name) for name in about} == about:
         return
-    columns = {name: manifest.table[name].to_numpy() for name in ("split", "label", "patient_id", "sha256")}
-    sampled = sample_rows(manifest.table["patient_id"], seed=options.seed)
-    val, on_test = (read_predictions(path) for path in paths)
-    canvases = open_cache(manifest, CANVAS, study_dir / "cache").of(manifest.table.iloc[sampled])
-    found = explain_gap(
-        val,
-        on_test,
-        small_pictures(canvases),
-        columns,
-        sampled=sampled,
-        replicates=options.replicates,
-        seed=options.seed,
+    write_json(
+        run_dir / GAP, {**gap_of(run_dir, manifest, study_dir / "cache", options.seed, options.replicates), **about}
     )
-    write_json(run_dir / GAP, {**found.to_json(), **about})
+
+
+def gap_of(run_dir: Path, manifest: Manifest, cache_dir: Path, seed: int, replicates: int) -> dict[str, Any]:
+    """The gap of a run's validation and test predictions, as JSON.
+
+    Args:
+        cache_dir: where the canvases of the audit lie, or go.
+    """
+    columns = {name: manifest.table[name].to_numpy() for name in ("split", "label", "patient_id", "sha256")}
+    sampled = sample_rows(manifest.table["patient_id"], seed=seed)
+    val, test = (read_predictions(run_dir / f"predictions-{split}.parquet") for split in ("val", "test"))
+    pictures = small_pictures(open_cache(manifest, CANVAS, cache_dir).of(manifest.table.iloc[sampled]))
+    found = explain_gap(val, test, pictures, columns, sampled=sampled, replicates=replicates, seed=seed)
+    return found.to_json()

@@ -32,16 +32,21 @@ def find_study_verdicts(
     Returns:
         One entry a finding: `run` (empty where it is about the data), `code`, `severity`, `sentence`.
     """
-    found = [("", verdict) for verdict in integrity.find_shared(manifest.table)]
-    for run in runs:
-        found += [(run, verdict) for verdict in _of_run(study_dir / run, manifest)]
-    predictions = {run: read_predictions(study_dir / run / "predictions-val.parquet") for run in runs}
-    found += [("", verdict) for verdict in integrity.find_identical(predictions)]
+    found = verdicts_of_files(study_dir, runs, manifest)
     if chosen is not None:
         found += [(chosen, verdict) for verdict in check_saved_model(study_dir, chosen, device=options.device)]
     entries = [{"run": run, **asdict(verdict)} for run, verdict in found]
     write_json(study_dir / GUARDS, {"schema": SCHEMA, "chosen": chosen, "rescored": chosen, "findings": entries})
     return entries
+
+
+def verdicts_of_files(study_dir: Path, runs: Sequence[str], manifest: Manifest) -> list[tuple[str, Verdict]]:
+    """What the guards say that look at files only: each with its run, empty where it is about the data."""
+    found = [("", verdict) for verdict in integrity.find_shared(manifest.table)]
+    for run in runs:
+        found += [(run, verdict) for verdict in _of_run(study_dir / run, manifest)]
+    predictions = {run: read_predictions(study_dir / run / "predictions-val.parquet") for run in runs}
+    return [*found, *(("", verdict) for verdict in integrity.find_identical(predictions))]
 
 
 def _of_run(run_dir: Path, manifest: Manifest) -> Iterator[Verdict]:

@@ -1,0 +1,124 @@
+"""The pages of a folder made anew from its files, and compared with what lies there."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+from hilum.audit.finding import read_audit
+from hilum.verify.book import Book
+from hilum.verify.pages import compare_page
+from hilum.verify.pictures import Pictures
+from hilum.workflow.seal import hash_files
+
+NOWHERE = Path("pictures-that-are-gone")
+"""A root that does not exist: what a page looks like without its pictures."""
+
+
+def check_report(book: Book, folder: Path, pictures: Pictures) -> None:
+    """`report.html` of a study; one written before the last openings of the test split is stale, not wrong."""
+    from hilum.report.page import REPORT, render_page
+    from hilum.report.study_folder import Study, read_study
+
+    if not (folder / REPORT).exists() and not (folder / "study.json").exists():
+        return
+    with book.check("the report", REPORT):
+        study = read_study(folder)
+
+        def render(root: Path, openings: int) -> str:
+            shown = replace(study.manifest, root=root)
+            lines = study.ledger[:openings]
+            about: Study = replace(study, manifest=shown, ledger=lines)
+            return str(render_page(about))
+
+        made = _inputs_of(folder, pictures)
+
+        def recalled(root: Path, openings: int) -> str:
+            return book.recall(("report", str(root), openings, made), lambda: render(root, openings))
+
+        count = len(study.ledger)
+        for openings in range(count, max(count - 5, -1), -1):
+            if openings < count and not study.ledger[:openings]:
+                break
+            if _is_one_of(folder / REPORT, _versions(pictures, recalled, openings)):
+                book.compared += 1
+                if openings < count:
+                    book.note(
+                        f"{REPORT} was written before opening {openings + 1} of the ledger; `hilum report` renews it."
+                    )
+                _count_figures(book, folder / REPORT)
+                return
+        _compare(book, folder / REPORT, pictures, lambda root: recalled(root, count))
+
+
+def check_audit_page(book: Book, folder: Path, pictures: Pictures) -> None:
+    """`audit.html`, where `hilum audit` wrote one."""
+    from hilum.data.manifest import read_manifest
+    from hilum.report.audit_page import PAGE, render_audit_page
+
+    about = folder / "audit-about.json"
+    if not (about.exists() or (folder / PAGE).exists()):
+        return
+    with book.check("the page of the audit", PAGE):
+        audit, manifest = read_audit(folder / "audit.json"), read_manifest(folder / "manifest.parquet")
+        facts = json.loads(about.read_text(encoding="utf-8")) if about.exists() else {}
+        _compare(
+            book,
+            folder / PAGE,
+            pictures,
+            lambda root: str(render_audit_page(replace(manifest, root=root), audit, facts)),
+        )
+
+
+def check_evaluation_page(book: Book, folder: Path, pictures: Pictures) -> None:
+    """`report.html` of `hilum evaluate`."""
+    from hilum.report.evaluation_page import PAGE, render_evaluation_page
+
+    with book.check("the page", PAGE):
+        _compare(book, folder / PAGE, pictures, lambda root: str(render_evaluation_page(folder, root)))
+
+
+def _compare(book: Book, path: Path, pictures: Pictures, render: Callable[[Path], str]) -> None:
+    """With its pictures where they are there; a page that was written without them is as good."""
+    found = _text(path)
+    expected = render(pictures.root or NOWHERE)
+    if expected != found and pictures.root is not None and render(NOWHERE) == found:
+        book.note(f"{path.name} was written where its pictures were not to be found.")
+        expected = found
+    compare_page(book, path.name, _as_written(expected), found, pictures=pictures.root is not None)
+
+
+def _versions(pictures: Pictures, render: Callable[[Path, int], str], openings: int) -> Iterator[str]:
+    """The page with its pictures, and without."""
+    if pictures.root is not None:
+        yield render(pictures.root, openings)
+    yield render(NOWHERE, openings)
+
+
+def _inputs_of(folder: Path, pictures: Pictures) -> str:
+    """Digest of all that a page may be made from."""
+    files, _ = hash_files(folder)
+    pages = {name: digest for name, digest in files.items() if not name.endswith((".html", ".svg"))}
+    return hashlib.sha256(repr((sorted(pages.items()), pictures.sound.tobytes())).encode()).hexdigest()
+
+
+def _is_one_of(path: Path, versions: Iterator[str]) -> bool:
+    found = _text(path)
+    return any(_as_written(each) == found for each in versions)
+
+
+def _count_figures(book: Book, path: Path) -> None:
+    from hilum.verify.pages import FIGURE
+
+    book.compared += len(FIGURE.findall(_text(path)))
+
+
+def _text(path: Path) -> str:
+    return path.read_bytes().decode("utf-8", errors="replace")
+
+
+def _as_written(page: str) -> str:
+    return page.encode("utf-8", errors="backslashreplace").decode("utf-8")
