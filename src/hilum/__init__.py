@@ -21,9 +21,11 @@ __all__ = [
     "embed",
     "evaluate",
     "explain",
+    "export",
     "load",
     "neighbors",
     "plan",
+    "predict",
     "study",
     "train",
     "verify",
@@ -32,7 +34,11 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     # What needs pandas or torch is imported when it is asked for: `hilum --help` must not wait for it.
-    if name in ("study", "anomaly", "embed", "neighbors", "load", "train", "evaluate", "explain", "plan"):
+    if name in ("load", "predict"):  # neither needs what training needs
+        from hilum.serving import front
+
+        return getattr(front, name)
+    if name in ("study", "train", "anomaly", "embed", "neighbors", "evaluate", "explain", "export", "plan"):
         from hilum import api
 
         return getattr(api, name)

@@ -11,14 +11,16 @@ from hilum.errors import UsageError
 from hilum.evaluation.planning import Clustering, Plan, Wish
 from hilum.recipes.schema import Recipe
 from hilum.report.autopsy_page import write_autopsy_page
-from hilum.serving.predictor import Predictor
-from hilum.workflow.anomaly import Detection
+from hilum.serving.front import load as load
+from hilum.serving.front import predict as predict
 from hilum.verify import Verification, verify_folder
+from hilum.workflow.anomaly import Detection
 from hilum.workflow.audit import AuditedData, run_audit
 from hilum.workflow.detect import DetectOptions, detect
 from hilum.workflow.embed import Embedded, embed_data
 from hilum.workflow.evaluate import Trial, TrialOptions, evaluate_on
 from hilum.workflow.explain import Explained, ExplainOptions, explain_paths
+from hilum.workflow.export import ExportOptions, ExportResult, export_model
 from hilum.workflow.folds import Repetition, repeat_recipe
 from hilum.workflow.neighbors import NeighborsOptions, NeighborsResult, neighbors_of
 from hilum.workflow.options import Options
@@ -381,13 +383,102 @@ def explain(
     return explain_paths(Path(model), [Path(each) for each in paths], options)
 
 
-def load(path: str | Path, *, device: str = "auto") -> Predictor:
-    """A model file, ready to predict.
+def export(
+    model: str | Path,
+    *,
+    format: str = "onnx",
+    out: str | Path | None = None,
+    int8: bool = False,
+    data: str | Path | None = None,
+    images: int = 200,
+    replicates: int = 1000,
+    seed: int = 0,
+) -> ExportResult:
+    """A model file as ONNX or OpenVINO, compared with torch; `hilum.load` takes what it writes, without torch.
+
+    Args:
+        model: a model file.
+        format: `onnx` or `openvino`.
+        out: the file; beside the model file when None.
+        int8: compute in int8, calibrated on training pictures.
+        data: a folder of pictures to compare and calibrate on, for a model file outside its study.
+        images: how many to calibrate on.
+        replicates, seed: of the bootstrap behind the intervals of what int8 changes.
 
     Raises:
-        ModelFileError: no model file of hilum, or a damaged one.
+        HilumError: no model file, a network that cannot be exported, or int8 without pictures, in one line.
     """
-    return Predictor.load(Path(path), device=device)
+    options = ExportOptions(
+        format=format,
+        out=None if out is None else Path(out),
+        int8=int8,
+        data=None if data is None else Path(data),
+        images=images,
+        replicates=replicates,
+        seed=seed,
+    )
+    return export_model(Path(model), options)
+
+
+def verify(study: str | Path, *, data: str | Path | None = None) -> Verification:
+    """Computes every printed number of a folder again from its predictions, its manifest and the pictures.
+
+    Args:
+        study: a folder of `study`, `train`, `audit` or `evaluate`, or of `hilum tune`.
+        data: where the pictures lie now; None where the manifest says, or inside the folder.
+
+    Returns:
+        What differs, with what was expected; what could not be checked, and why. It shows itself in a notebook.
+
+    Raises:
+        HilumError: nothing there that hilum wrote.
+    """
+    return verify_folder(Path(study), data=None if data is None else Path(data))
+
+
+def anomaly(
+    what: str | Path | Recipe,
+    data: str | Path,
+    *,
+    beside: str | Path | Recipe | None = None,
+    labels: str = "folders",
+    normal: str = "",
+    rate: float | None = None,
+    test: bool = False,
+    time_budget: float | None = None,
+    patient_pattern: str | None = None,
+    replicates: int = 1000,
+    out: str | Path | None = None,
+    device: str = "auto",
+    seed: int = 0,
+    voice: Voice | None = None,
+) -> Detection:
+    """How well normal and abnormal images are told apart by detectors that were fitted on normal ones alone.
+
+    Args:
+        what: a model file, whose embeddings and patches count, or a recipe of an autoencoder, such as `e-anomaly`.
+        beside: the other of the two, for one table of both.
+        normal: the normal class; empty = the one whose name says so.
+        rate: false alarms that each detector may raise among normal images; None = 0.05, or the recipe's.
+        test: also open the test split; the opening is written into the study's ledger.
+        time_budget: seconds for the autoencoder; None means no limit.
+        out: the folder; that of the model's study, or `runs/NAME`, when None.
+        data, labels, patient_pattern, replicates, device, seed, voice: as in `study`.
+
+    Raises:
+        HilumError: nothing of that kind, no usable data, or no normal class, in one line.
+    """
+    options = Options(
+        labels=labels,
+        out=None if out is None else Path(out),
+        time_budget=time_budget,
+        patient_pattern=patient_pattern,
+        replicates=replicates,
+        device=device,
+        seed=seed,
+    )
+    names = [each if isinstance(each, Recipe) else str(each) for each in (what, beside) if each is not None]
+    return detect(names, Path(data), DetectOptions(options, normal, rate, test), voice)[0]
 
 
 def embed(
@@ -466,64 +557,3 @@ def neighbors(
         out=None if out is None else Path(out), device=device, seed=seed,
     )  # fmt: skip
     return neighbors_of(Path(model), [Path(each) for each in paths], options, voice)
-
-
-def anomaly(
-    what: str | Path | Recipe,
-    data: str | Path,
-    *,
-    beside: str | Path | Recipe | None = None,
-    labels: str = "folders",
-    normal: str = "",
-    rate: float | None = None,
-    test: bool = False,
-    time_budget: float | None = None,
-    patient_pattern: str | None = None,
-    replicates: int = 1000,
-    out: str | Path | None = None,
-    device: str = "auto",
-    seed: int = 0,
-    voice: Voice | None = None,
-) -> Detection:
-    """How well normal and abnormal images are told apart by detectors that were fitted on normal ones alone.
-
-    Args:
-        what: a model file, whose embeddings and patches count, or a recipe of an autoencoder, such as `e-anomaly`.
-        beside: the other of the two, for one table of both.
-        normal: the normal class; empty = the one whose name says so.
-        rate: false alarms that each detector may raise among normal images; None = 0.05, or the recipe's.
-        test: also open the test split; the opening is written into the study's ledger.
-        time_budget: seconds for the autoencoder; None means no limit.
-        out: the folder; that of the model's study, or `runs/NAME`, when None.
-        data, labels, patient_pattern, replicates, device, seed, voice: as in `study`.
-
-    Raises:
-        HilumError: nothing of that kind, no usable data, or no normal class, in one line.
-    """
-    options = Options(
-        labels=labels,
-        out=None if out is None else Path(out),
-        time_budget=time_budget,
-        patient_pattern=patient_pattern,
-        replicates=replicates,
-        device=device,
-        seed=seed,
-    )
-    names = [each if isinstance(each, Recipe) else str(each) for each in (what, beside) if each is not None]
-    return detect(names, Path(data), DetectOptions(options, normal, rate, test), voice)[0]
-
-
-def verify(study: str | Path, *, data: str | Path | None = None) -> Verification:
-    """Computes every printed number of a folder again from its predictions, its manifest and the pictures.
-
-    Args:
-        study: a folder of `study`, `train`, `audit` or `evaluate`, or of `hilum tune`.
-        data: where the pictures lie now; None where the manifest says, or inside the folder.
-
-    Returns:
-        What differs, with what was expected; what could not be checked, and why. It shows itself in a notebook.
-
-    Raises:
-        HilumError: nothing there that hilum wrote.
-    """
-    return verify_folder(Path(study), data=None if data is None else Path(data))

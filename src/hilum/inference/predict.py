@@ -1,23 +1,19 @@
-"""Model + canvases -> logits or embeddings, in batches."""
+"""Model + canvases -> logits or embeddings, in batches, by the engine that is worth it."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from typing import Any, Protocol
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from hilum.errors import RecipeError
+from hilum.inference.choose import choose_engine
+from hilum.inference.engine import PRECISIONS, Engine, average_views, log_softmax
 from hilum.models.classifier import Classifier
-from hilum.transforms.normalise import normalise
 from hilum.transforms.preprocessing import Preprocessing
 from hilum.transforms.tta import BUILT_IN, View, look, make_views
-
-PRECISIONS = ("32", "bf16")
 
 
 class Canvases(Protocol):
@@ -38,7 +34,9 @@ def predict_logits(
     batch_size: int = 64,
     device: torch.device | str | None = None,
     precision: str = "32",
+    engine: str = "auto",
     on_batch: Callable[[int], None] | None = None,
+    on_engine: Callable[[str], None] | None = None,
 ) -> np.ndarray:
     """The logits of each image.
 
@@ -51,8 +49,11 @@ def predict_logits(
         views: `plain`, `flip`, or whatever `hilum.transforms.make_views` takes.
         view_seed: of the random changes of views; an image's own depend on it and on the picture alone.
         device: where to compute; the model is moved there. None = where it is.
-        precision: `32`, or `bf16` for bfloat16 arithmetic inside the network.
+        precision: `32`; `bf16` for bfloat16 arithmetic inside the network; `auto` for bf16 where the processor has it
+            and the results hold.
+        engine: see `hilum.inference.choose.choose_engine`; probabilities are torch's within 1e-3 whichever it is.
         on_batch: called after each batch with the number of its images.
+        on_engine: told in words which engine runs.
 
     Returns:
         float32 `[N, K]`, in the order of `canvases`.
@@ -61,16 +62,18 @@ def predict_logits(
         RecipeError: an unknown view or precision, or canvases and preprocessing that do not fit the model.
     """
     looks = make_views(views)
-
-    def mean_logits(pictures: list[Tensor]) -> Tensor:
-        if len(pictures) == 1:
-            return model(_input(pictures[0], preprocessing))
-        return average_views(torch.stack(_scores(model, pictures, preprocessing)))
-
     rows = _batches(
-        model, canvases, preprocessing, mean_logits, batch_size, device, precision, on_batch, looks, view_seed
-    )
+        model, canvases, preprocessing, logits_of_views, batch_size, device, precision, engine, on_batch, on_engine,
+        looks, view_seed,
+    )  # fmt: skip
     return np.concatenate([np.empty((0, model.num_classes), np.float32), *rows])
+
+
+def logits_of_views(runner: Engine, pictures: Sequence[np.ndarray]) -> np.ndarray:
+    """One batch seen in several ways, uint8 `[B, S, S]` each -> logits `[B, K]`, as `predict_logits` gives them."""
+    if len(pictures) == 1:
+        return runner.logits(pictures[0])
+    return average_views(np.stack([log_softmax(runner.logits(each)) for each in pictures]))
 
 
 def predict_views(
@@ -82,7 +85,9 @@ def predict_views(
     view_seed: int = 0,
     batch_size: int = 64,
     device: torch.device | str | None = None,
+    engine: str = "auto",
     on_batch: Callable[[int], None] | None = None,
+    on_engine: Callable[[str], None] | None = None,
 ) -> np.ndarray:
     """What each view by itself says of each image: logarithms of probabilities, float32 `[V, N, K]`.
 
@@ -93,21 +98,14 @@ def predict_views(
     """
     looks = make_views(views)
 
-    def scores(pictures: list[Tensor]) -> Tensor:
-        return torch.stack(_scores(model, pictures, preprocessing), dim=1)
+    def scores(runner: Engine, pictures: list[np.ndarray]) -> np.ndarray:
+        return np.stack([log_softmax(runner.logits(each)) for each in pictures], axis=1)
 
-    rows = _batches(model, canvases, preprocessing, scores, batch_size, device, "32", on_batch, looks, view_seed)
+    rows = _batches(
+        model, canvases, preprocessing, scores, batch_size, device, "32", engine, on_batch, on_engine, looks, view_seed
+    )
     empty = np.empty((0, len(looks), model.num_classes), np.float32)
     return np.concatenate([empty, *rows]).swapaxes(0, 1)
-
-
-def average_views(scores: Tensor) -> Tensor:
-    """The logarithm of the views' mean probabilities: log-probabilities `[V, N, K]` -> `[N, K]`."""
-    return scores.logsumexp(0) - math.log(len(scores))
-
-
-def _scores(model: Classifier, pictures: list[Tensor], preprocessing: Preprocessing) -> list[Tensor]:
-    return [model(_input(each, preprocessing)).float().log_softmax(1) for each in pictures]
 
 
 def embed_images(
@@ -118,7 +116,9 @@ def embed_images(
     batch_size: int = 64,
     device: torch.device | str | None = None,
     precision: str = "32",
+    engine: str = "auto",
     on_batch: Callable[[int], None] | None = None,
+    on_engine: Callable[[str], None] | None = None,
 ) -> np.ndarray:
     """The embedding of each image: what enters the head, so that `model.classify` of it is the logits.
 
@@ -131,10 +131,10 @@ def embed_images(
         RecipeError: as `predict_logits`.
     """
 
-    def embed(pictures: list[Tensor]) -> Tensor:
-        return model.embed(_input(pictures[0], preprocessing))
+    def embed(runner: Engine, pictures: list[np.ndarray]) -> np.ndarray:
+        return runner.embed(pictures[0])
 
-    rows = _batches(model, canvases, preprocessing, embed, batch_size, device, precision, on_batch)
+    rows = _batches(model, canvases, preprocessing, embed, batch_size, device, precision, engine, on_batch, on_engine)
     return np.concatenate([np.empty((0, model.embedding_dim), np.float32), *rows])
 
 
@@ -142,30 +142,30 @@ def _batches(
     model: Classifier,
     canvases: Canvases,
     preprocessing: Preprocessing,
-    compute: Callable[[list[Tensor]], Tensor],
+    compute: Callable[[Engine, list[np.ndarray]], np.ndarray],
     batch_size: int,
     device: torch.device | str | None,
     precision: str,
+    engine: str,
     on_batch: Callable[[int], None] | None,
+    on_engine: Callable[[str], None] | None,
     views: Sequence[View] = (BUILT_IN["plain"],),
     view_seed: int = 0,
 ) -> Iterator[np.ndarray]:
     _check_fit(model, preprocessing, precision)
     place = torch.device(device) if device is not None else model.device
-    model.to(place).to(memory_format=torch.channels_last)
-    with _evaluating(model):
-        for start in range(0, len(canvases), batch_size):
-            batch = _stacked(canvases[start : start + batch_size], preprocessing)
-            pictures = [torch.from_numpy(look(batch, view, seed=view_seed)).to(place) for view in views]
-            with torch.inference_mode(), torch.autocast(place.type, torch.bfloat16, precision == "bf16"):
-                result = compute(pictures)
-            yield result.float().cpu().numpy()
-            if on_batch is not None:
-                on_batch(len(batch))
-
-
-def _input(canvases: Tensor, preprocessing: Preprocessing) -> Tensor:
-    return normalise(canvases, normalisation=preprocessing.normalisation, channels=preprocessing.channels)
+    for first in canvases[:1]:
+        _stacked(first[None], preprocessing)
+    chosen = choose_engine(
+        model, preprocessing, canvases, place=place, precision=precision, passes=len(views), engine=engine
+    )
+    if on_engine is not None:
+        on_engine(chosen.words)
+    for start in range(0, len(canvases), batch_size):
+        batch = _stacked(canvases[start : start + batch_size], preprocessing)
+        yield compute(chosen.engine, [look(batch, view, seed=view_seed) for view in views])
+        if on_batch is not None:
+            on_batch(len(batch))
 
 
 def _stacked(canvases: Any, preprocessing: Preprocessing) -> np.ndarray:
@@ -182,15 +182,3 @@ def _check_fit(model: Classifier, preprocessing: Preprocessing, precision: str) 
     if preprocessing.channels != model.in_channels:
         found, expected = str(preprocessing.channels), f"{model.in_channels}, as {model.name} has"
         raise RecipeError("preprocessing.channels", expected=expected, found=found)
-
-
-@contextmanager
-def _evaluating(model: Classifier) -> Iterator[None]:
-    """Evaluation mode within; afterwards every module is in the mode that it was in."""
-    modes = {module: module.training for module in model.modules()}
-    model.eval()
-    try:
-        yield
-    finally:
-        for module, mode in modes.items():
-            module.training = mode

@@ -25,14 +25,19 @@ def normalise(canvases: torch.Tensor, *, normalisation: str, channels: int) -> t
     if canvases.dtype != torch.uint8 or canvases.ndim != 3:
         found = f"{canvases.dtype} {list(canvases.shape)}"
         raise RecipeError("canvases", expected="uint8 [B, S, S]", found=found)
-    mean, std = (
-        torch.tensor(numbers, dtype=torch.float32, device=canvases.device)[:channels]
-        for numbers in _of(normalisation, channels)
-    )
+    scale, offset = (each.to(canvases.device) for each in scale_and_offset(normalisation, channels))
     # Filled channels-last from the start: a later .to(memory_format=...) would copy the whole batch once more.
-    scale, offset = 1 / (255 * std), -mean / std
     pixels = torch.addcmul(offset, canvases.unsqueeze(-1).float(), scale)
     return pixels.permute(0, 3, 1, 2)
+
+
+def scale_and_offset(normalisation: str, channels: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """float32 `[C]` each: what a grey byte is multiplied with, and what is added then.
+
+    Args and raises: as `normalise`.
+    """
+    mean, std = (torch.tensor(each, dtype=torch.float32)[:channels] for each in _of(normalisation, channels))
+    return 1 / (255 * std), -mean / std
 
 
 def _of(normalisation: str, channels: int) -> tuple[tuple[float, ...], tuple[float, ...]]:

@@ -216,9 +216,10 @@ def predict_other(
         )
     chosen, seed = views or header.extras.get("tta", ("plain",)), header.extras.get("tta_seed", 0)
     temperature = float(header.extras.get("temperature", 1.0))
+    engine: list[str] = []
     logits = predict_logits(
         model, data.canvases, Preprocessing(**header.preprocessing), views=chosen, view_seed=seed,
-        device=choose_device(device),
+        device=choose_device(device), on_engine=engine.append,
     )  # fmt: skip
     about = {
         "model": path.name,
@@ -226,6 +227,7 @@ def predict_other(
         "manifest": data.manifest.fingerprint,
         "tta": [view if isinstance(view, str) else getattr(view, "name", view) for view in chosen],
         "temperature": 1.0 if data.mapping.merges_outputs else temperature,
+        "engine": engine[0],
         "made": now(),
     }
     rows, merged = data.manifest.table, data.mapping.logits(logits / temperature)

@@ -101,9 +101,21 @@ def run_recipe(
         sentence = f"An unexpected {type(error).__name__}: {' '.join(str(error).split())[:300]} (see error.txt)"
         return RunOutcome(run, recipe.name, "failed", sentence)
     write_json(run_dir / "environment.json", {**environment, "identity": identity})
+    _add_card(run_dir, say)
     if not environment["interrupted"]:  # else the same command goes on from there
         shutil.rmtree(run_dir / "checkpoints", ignore_errors=True)
     return _outcome(run, evaluation, environment)
+
+
+def _add_card(run_dir: Path, say: Callable[[str], None] | None) -> None:
+    """Writes the model card; a run that is trained and evaluated is not lost to one."""
+    from hilum.report.card import write_card
+
+    try:
+        write_card(run_dir)
+    except Exception as error:  # the run itself is whole
+        why = " ".join(str(error).split())[:200]
+        _say(say, f"  The model card could not be written: {type(error).__name__}: {why}")
 
 
 def _weights_digest(recipe: Recipe, options: Options) -> str:
@@ -320,7 +332,10 @@ def predict_split(run_dir: Path, manifest: Manifest, study_dir: Path, split: str
     canvases = open_cache(manifest, preprocessing, study_dir / "cache").of(rows)
     views, device = header.extras["tta"], choose_device(options.device)
     view_seed = header.extras.get("tta_seed", 0)
-    logits = predict_logits(model, canvases, preprocessing, views=views, view_seed=view_seed, device=device)
+    engine: list[str] = []
+    logits = predict_logits(
+        model, canvases, preprocessing, views=views, view_seed=view_seed, device=device, on_engine=engine.append
+    )
     temperature = 1.0 if split == "val" else float(header.extras.get("temperature", 1.0))
     about = {
         "model": f"{run_dir.name}/model.safetensors",
@@ -329,6 +344,7 @@ def predict_split(run_dir: Path, manifest: Manifest, study_dir: Path, split: str
         "tta": list(views),
         "tta_seed": view_seed,
         "temperature": temperature,
+        "engine": engine[0],
         "made": now(),
     }
     path = run_dir / f"predictions-{split}.parquet"
