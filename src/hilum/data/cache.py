@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import mmap
 import os
 import shutil
 from collections.abc import Iterable, Sequence
@@ -57,8 +58,31 @@ class CanvasView:
         return len(self.rows)
 
     def __getitem__(self, positions) -> np.ndarray:
-        """uint8 `[..., S, S]` for a position, a slice or an array of positions."""
-        return np.asarray(self.canvases[self.rows[positions]])
+        """uint8 `[..., S, S]` for a position, a slice or an array of positions; a copy, unless it is a single one."""
+        chosen = np.asarray(self.canvases[self.rows[positions]])
+        let_go(self.canvases, chosen.nbytes)
+        return chosen
+
+
+KEPT_MAPPED = 256 << 20
+"""Bytes that are read from, or written to, a map before its pages are let go."""
+
+_mapped: dict[int, int] = {}
+
+
+def let_go(canvases: np.ndarray, more: int) -> None:
+    """Gives the pages of a memory map back now and then; the file's content stays in the system's page cache.
+
+    Otherwise the resident memory of a run would grow to the size of the whole cache, although nothing holds it.
+    """
+    mapped = getattr(canvases, "_mmap", None)
+    if mapped is None or not hasattr(mmap, "MADV_DONTNEED"):
+        return
+    read = _mapped.get(id(mapped), 0) + more
+    if read > KEPT_MAPPED:
+        mapped.madvise(mmap.MADV_DONTNEED)
+        read = 0
+    _mapped[id(mapped)] = read
 
 
 def cache_key(sha256: Iterable[str], preprocessing: Preprocessing) -> str:
@@ -123,6 +147,11 @@ class CanvasWriter:
 
     def __exit__(self, *_: object) -> None:
         shutil.rmtree(self.partial, ignore_errors=True)
+
+    def put(self, position: int, canvas: np.ndarray) -> None:
+        """Writes one canvas; safe from many threads."""
+        self.canvases[position] = canvas
+        let_go(self.canvases, canvas.nbytes)
 
     def finish(self, sha256: Sequence[str | None], wanted: Iterable[str]) -> CanvasCache:
         """Puts the cache into its place.

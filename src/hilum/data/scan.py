@@ -68,7 +68,7 @@ def _scan_one(position: int, path: Path, writers: Sequence[CanvasWriter]) -> dic
             # Decoded anew for each size: a canvas made by way of a larger one would have other pixels.
             side = shorter_side_needed(writer.preprocessing)
             images[side] = images.get(side) or read_image(path, shorter_side=side)
-            writer.canvases[position] = to_canvas(images[side], writer.preprocessing)
+            writer.put(position, to_canvas(images[side], writer.preprocessing))
         return describe(images.get(SIDE_OF_FACTS) or read_image(path, shorter_side=SIDE_OF_FACTS))
     except ImageRejected as rejection:
         return {"code": rejection.code, "reason": str(rejection)}
