@@ -116,12 +116,21 @@ def explain_paths(
         "layer": rows[0].pop("layer"),
         "target": options.target,
         "against": options.against,
-        "exam": read_json(Path(model_path).parent / EXAM),
+        "exam": _exam_of(model_path),
         "images": [{name: value for name, value in row.items() if name != "layer"} for row in rows],
         "rejected": rejected,
     }
     write_json(folder / "explain.json", document)
     return Explained(folder, write_explain_page(folder, document), document)
+
+
+def _exam_of(model_path: Path) -> dict[str, Any] | None:
+    """The verdicts of the exam in the model's study; None where none was held."""
+    exam = read_json(Path(model_path).parent / EXAM)
+    if exam is None:
+        return None
+    methods = {name: {"verdicts": each["verdicts"]} for name, each in exam["methods"].items()}
+    return {"shown": exam["shown"], "images": exam.get("images"), "methods": methods}
 
 
 def _pictures_under(paths: Sequence[Path]) -> list[Path]:

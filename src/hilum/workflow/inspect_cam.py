@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -35,12 +35,13 @@ MOST = 96
 
 @dataclass(frozen=True)
 class Shown:
-    """One picture of the report: what was said, what is true, where the two maps lie."""
+    """One picture of the report: what was said, what is true, and for which of the two nothing speaks."""
 
     image_path: str
     said: str
     true: str
     probability: float
+    empty: tuple[str, ...] = ()
 
 
 def examine_run(context: InspectionContext) -> None:
@@ -94,14 +95,19 @@ def sample_rows(rows: pd.DataFrame, count: int, seed: int) -> pd.DataFrame:
 
 def images_of(rows: pd.DataFrame, manifest: Manifest, cache: CanvasCache, preprocessing: Preprocessing) -> Any:
     """Manifest rows as the exam takes them, with their truth where hilum drew them."""
-    from hilum.inspection.cam.exam.exam import ExamImages
+    from hilum.inspection.cam.exam.figures import ExamImages
     from hilum.inspection.cam.exam.truth import find_truth
 
-    names = list(manifest.labels)
-    classes = np.array([names.index(label) for label in rows["label"]])
+    labels = list(manifest.labels)
+    classes = np.array([labels.index(label) for label in rows["label"]])
     canvases = cache.of(rows)[np.arange(len(rows))]
-    truth = find_truth(manifest, list(rows["image_path"]), preprocessing)
-    return ExamImages(canvases, list(rows["patient_id"]), classes, truth)
+    names = list(rows["image_path"])
+    return ExamImages(
+        canvases,
+        list(rows["patient_id"]),
+        classes,
+        lambda count: find_truth(manifest, names[:count], preprocessing),
+    )
 
 
 def healthy_class(manifest: Manifest) -> int | None:
@@ -137,6 +143,7 @@ def _write_examples(
         maps = {"said": both[0][number]} | ({"true": both[1][number]} if each.said != each.true else {})
         picture = _picture(context.manifest, each.image_path, canvases[number], preprocessing)
         _write_pictures(folder, number, *picture, maps)
+        shown[number] = replace(each, empty=tuple(name for name, found in maps.items() if not found.any()))
     return shown
 
 

@@ -56,7 +56,7 @@ def find_lungs(canvases: np.ndarray, *, batch_size: int = 64) -> np.ndarray:
     Returns:
         bool `[N, S, S]`; empty where nothing that could be a pair of lungs was found.
     """
-    side = canvases.shape[1] if len(canvases) else SIDE
+    side = canvases.shape[1]
     network, masks = _network(), np.zeros((len(canvases), side, side), bool)
     for start in range(0, len(canvases), batch_size):
         batch = torch.from_numpy(standardise(canvases[start : start + batch_size])).unsqueeze(1)

@@ -54,11 +54,11 @@ def plot_cascade(steps: Mapping[str, Sequence[Mapping[str, Any]]], shown: str) -
     """
     longest = max(steps.values(), key=len)
     count = len(longest)
-    panel = Panel((0, count), (-0.25, 1), width=440, left=56, right=150)
+    panel = Panel((0, count), (-0.5, 1), width=440, left=56, right=150)
     panel.heading("Weights made random, from the head down")
     names = ["none", *(f"{len(each['stages'])}" for each in longest[:-1]), "all"]
     panel.x_axis("stages with random weights", tuple(range(count + 1)), lambda at: names[int(at)])
-    panel.y_axis("likeness to the map", (0, 0.5, 1.0))
+    panel.y_axis("likeness to the map", (-0.5, 0, 0.5, 1.0))
     panel.curve([(0, 0.5), (count, 0.5)], "s-muted dashed")
     others = iter(STYLES[1:])
     ends = []

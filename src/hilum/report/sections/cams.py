@@ -191,7 +191,8 @@ def _example(study: Study, folder: Path, number: int, each: Mapping[str, Any]) -
     for name, caption in captions.items():
         path = folder / f"example-{number:02}-{name}.png"
         if path.exists():
-            pictures.append((_embedded(path), caption))
+            nothing = ": nothing speaks for it" if name in each.get("empty", ()) else ""
+            pictures.append((_embedded(path), caption + nothing))
     true, said = ((name, class_colour(study.labels.index(name))) for name in (each["true"], each["said"]))
     return Example(each["image_path"], true, said, each["probability"], tuple(pictures))
 

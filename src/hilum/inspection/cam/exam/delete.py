@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-FRACTIONS = (0.1, 0.2, 0.3, 0.5)
+FRACTIONS = (0.1, 0.25, 0.5)
 """Shares of the picture that are deleted."""
 
 NOISE = 2.5

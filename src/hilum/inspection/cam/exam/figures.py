@@ -1,0 +1,147 @@
+"""The figures of each test of the exam, as mappings of Estimates."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from hilum.evaluation.values import Estimate
+from hilum.inference import predict_logits
+from hilum.inspection.cam.exam import place
+from hilum.inspection.cam.exam.delete import FRACTIONS, delete, moved_elsewhere
+from hilum.inspection.cam.exam.mean import estimate_mean
+from hilum.inspection.cam.exam.truth import Truth
+from hilum.inspection.cam.maps import HeatMaps
+from hilum.models.classifier import Classifier
+from hilum.transforms.preprocessing import Preprocessing
+
+
+@dataclass(frozen=True)
+class ExamImages:
+    """What the exam is held on.
+
+    Args:
+        canvases: uint8 `[N, S, S]`.
+        patient_ids: `[N]`.
+        classes: int `[N]`, the true ones.
+        find_truth: of drawn images, given how many of them, the first; drawing takes time, so only those are asked for.
+    """
+
+    canvases: np.ndarray
+    patient_ids: Sequence
+    classes: np.ndarray
+    find_truth: Callable[[int], Truth | None] = lambda _count: None
+
+    def first(self, count: int) -> ExamImages:
+        """The first images only."""
+        return ExamImages(self.canvases[:count], self.patient_ids[:count], self.classes[:count], self.find_truth)
+
+
+def similarity_figures(steps: list[dict[str, Any]] | None, images: ExamImages, seed: int) -> dict[str, Any]:
+    """Likeness at each step of the cascade and at its end; None stands for the control."""
+    if steps is None:  # the control does not look at the network: its map stays the same
+        same = estimate_mean(np.ones(len(images.canvases)), images.patient_ids, seed=seed)
+        return {"steps": [], "all": asdict(same)}
+    each = [
+        {"stages": step["stages"], **asdict(estimate_mean(step["values"], images.patient_ids, seed=seed))}
+        for step in steps
+    ]
+    return {"steps": each, "all": {name: each[-1][name] for name in asdict(Estimate(0, 0, 0))}}
+
+
+def deletion_figures(
+    model: Classifier,
+    images: ExamImages,
+    preprocessing: Preprocessing,
+    heat: np.ndarray,
+    target: np.ndarray,
+    start: np.ndarray,
+    seed: int,
+) -> dict[str, Any]:
+    """Probability of the class, once what a map marks is deleted, and once the same shape elsewhere is."""
+    rng = np.random.default_rng([seed, 7])
+    others = np.roll(heat, max(1, len(heat) // 2), axis=0)
+    curves = {}
+    for name in ("map", "elsewhere", "other"):
+        left = []
+        for position, canvas in enumerate(images.canvases):
+            each = {"map": heat, "other": others}.get(name)
+            marked = moved_elsewhere(heat[position], canvas, rng) if each is None else each[position]
+            left += [delete(canvas, marked, fraction, rng) for fraction in FRACTIONS]
+        logits = predict_logits(model, np.stack(left), preprocessing)
+        curves[name] = probs_of(logits, np.repeat(target, len(FRACTIONS))).reshape(-1, len(FRACTIONS))
+    # A map that is 0 everywhere marks nothing; what would be deleted is chance.
+    defined = np.where(heat.max(axis=(1, 2)) > 0, 1.0, np.nan)
+    gains = {
+        name: estimate_mean((curves[than] - curves["map"]).mean(axis=1) * defined, images.patient_ids, seed=seed)
+        for name, than in (("gain", "elsewhere"), ("over_other", "other"))
+    }
+    return {
+        "fractions": list(FRACTIONS),
+        "start": asdict(estimate_mean(start, images.patient_ids, seed=seed)),
+        **{name: [asdict(estimate_mean(at, images.patient_ids, seed=seed)) for at in curve.T]
+           for name, curve in curves.items()},
+        **{name: asdict(gain) for name, gain in gains.items()},
+    }  # fmt: skip
+
+
+def place_figures(images: ExamImages, heat: np.ndarray, lungs: np.ndarray, seed: int) -> dict[str, Any]:
+    """How much of each map lies in the lungs and at the border."""
+    borders = place.border_masks(images.canvases)
+    return {
+        "in_lungs": _share(images, heat, lungs, seed),
+        "at_border": _share(images, heat, borders, seed),
+    }
+
+
+def truth_figures(
+    images: ExamImages, truth: Truth | None, heat: np.ndarray, maps: HeatMaps, healthy: int | None, seed: int
+) -> dict[str, dict[str, Any]]:
+    """Of drawn images: against the true lesion where it was found, and against a planted marker."""
+    if truth is None:
+        return {}
+    right = (maps.target == images.classes) & (maps.target != (-1 if healthy is None else healthy))
+    lesions = truth.lesions & right[:, None, None]
+    found = {}
+    if lesions.any():
+        found["lesion"] = _against(images, heat, lesions, place.widened(lesions), seed)
+    if truth.markers.any():
+        found["marker"] = _against(images, heat, truth.markers, truth.markers, seed)
+    return found
+
+
+def _against(images: ExamImages, heat: np.ndarray, masks: np.ndarray, around: np.ndarray, seed: int) -> dict[str, Any]:
+    """Share and density inside some masks, peaks inside `around`, overlap; what chance would give beside them."""
+    shown = masks.any(axis=(1, 2))
+    chance = np.where(shown, place.areas(around, images.canvases), np.nan)
+    ids = images.patient_ids
+    rng = np.random.default_rng([seed, 11])
+    moved = np.stack([moved_elsewhere(each, canvas, rng) for each, canvas in zip(heat, images.canvases, strict=True)])
+    return {
+        **_share(images, heat, masks, seed),
+        "peak": asdict(estimate_mean(place.peaks_inside(heat, around), ids, seed=seed)),
+        "peak_by_chance": asdict(estimate_mean(chance, ids, seed=seed)),
+        "overlap": asdict(estimate_mean(place.overlaps(heat, masks), ids, seed=seed)),
+        "overlap_elsewhere": asdict(estimate_mean(place.overlaps(moved, masks), ids, seed=seed)),
+    }
+
+
+def _share(images: ExamImages, heat: np.ndarray, masks: np.ndarray, seed: int) -> dict[str, Any]:
+    """The share of a map inside masks, the share of the picture that these are, and their ratio."""
+    inside = place.shares(heat, masks)
+    area = np.where(np.isfinite(inside), place.areas(masks, images.canvases), np.nan)
+    ids = images.patient_ids
+    return {
+        "share": asdict(estimate_mean(inside, ids, seed=seed)),
+        "area": asdict(estimate_mean(area, ids, seed=seed)),
+        "density": asdict(estimate_mean(inside / area, ids, seed=seed)),
+    }
+
+
+def probs_of(logits: np.ndarray, target: np.ndarray) -> np.ndarray:
+    """Probability of each image's own class: logits `[N, K]`, classes int `[N]` -> `[N]`."""
+    exps = np.exp(logits.astype(np.float64) - logits.max(axis=1, keepdims=True))
+    return (exps / exps.sum(axis=1, keepdims=True))[np.arange(len(target)), target]
