@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import struct
-import zlib
-from io import BytesIO
 from typing import Any
 
 import numpy as np
-from pydicom import Dataset, FileDataset, dcmread
+from pydicom import Dataset, FileDataset
 from pydicom.encaps import get_frame
 from pydicom.pixels import apply_color_lut, get_decoder
 from pydicom.pixels.decoders.base import Decoder
 from pydicom.uid import (
     UID,
-    DeflatedExplicitVRLittleEndian,
     ExplicitVRLittleEndian,
     ImplicitVRLittleEndian,
     JPEGExtended12Bit,
@@ -23,6 +19,7 @@ from pydicom.uid import (
 from hilum.images.boundary import NeedsSandbox, silence_libraries
 from hilum.images.codes import rejection
 from hilum.images.colour import check_colour, to_grey
+from hilum.images.dicom_file import check_fragments, read_header
 from hilum.images.dicom_tags import facts_of, number_of, text_of
 from hilum.images.image import Acquisition, Image
 from hilum.images.request import Request
@@ -31,6 +28,9 @@ from hilum.images.voi import display_values
 _PIXELS = ("PixelData", "FloatPixelData", "DoubleFloatPixelData")
 _GREY = ("MONOCHROME1", "MONOCHROME2")
 _MODES = (*_GREY, "PALETTE COLOR", "RGB", *(f"YBR_{kind}" for kind in ("FULL", "FULL_422", "ICT", "RCT")))
+_COST, _PALETTE_COST, _WIDE_COST = 11, 15, 70
+"""Bytes that are held at most for each pixel; `wide` are float and 32-bit data, whose percentiles are the dearest part.
+Measured."""
 _SAFEST_FIRST = ("pydicom", "pillow", "pyjpegls", "pylibjpeg")
 """gdcm, which pydicom would try first, comes last: of 1,000 damaged JPEG, JPEG 2000 or JPEG-LS streams 11, 9 and 1 made
 it abort the whole process (these: none of 3,000 each), and it fills up with grey what a truncated JPEG lacks. It alone
@@ -45,11 +45,11 @@ def decode_dicom(data: bytes, request: Request) -> Image:
         ImageRejected: see `codes.REJECTIONS`; whatever pydicom and its codecs raise for broken data.
     """
     silence_libraries()
-    _check_inflated(data, request)
-    dataset = dcmread(BytesIO(data), force=True)
+    dataset = read_header(data, request)
     warnings = _completed(dataset, request)
     height, width = _whole(dataset, "Rows"), _whole(dataset, "Columns")
     request.check_size(height, width)
+    _check_memory(dataset, height * width, request)
     frame = _frame_number(dataset, request)
     stored = _decoded(dataset, frame, request)
     pixels, more = _grey(stored, dataset, request)
@@ -79,6 +79,14 @@ def _whole(dataset: Dataset, keyword: str, default: int = 0) -> int:
     return int(value) if value is not None and np.isfinite(value) else default
 
 
+def _check_memory(dataset: Dataset, pixels: int, request: Request) -> None:
+    """Refuses what is known to need more memory than allowed; values that no table can hold are the dearest."""
+    is_wide = "PixelData" not in dataset or _whole(dataset, "BitsAllocated") > 16
+    is_palette = text_of(dataset, "PhotometricInterpretation") == "PALETTE COLOR"
+    cost = _WIDE_COST if is_wide else _PALETTE_COST if is_palette else _COST
+    request.limits.check_memory(pixels * cost, request.name)
+
+
 def _frame_number(dataset: Dataset, request: Request) -> int:
     count = max(1, _whole(dataset, "NumberOfFrames", 1))
     if request.frame is None and count > 1:
@@ -98,6 +106,8 @@ def _decoded(dataset: FileDataset, frame: int, request: Request) -> np.ndarray:
     if not decoder.is_available:
         raise rejection("missing-codec", request.name, _known(syntax))
     _check_length(dataset, syntax, request)
+    if syntax.is_encapsulated:
+        check_fragments(dataset, request.name)
     array = _by_a_codec(decoder, dataset, frame, request.expendable)
     if array.size == 0:
         raise rejection("corrupt", request.name, "an empty frame")
@@ -178,22 +188,3 @@ def _photometric(dataset: Dataset) -> str:
     """The colour mode; only a term of the standard, because a hostile header may put anything there."""
     text = text_of(dataset, "PhotometricInterpretation") or ""
     return text if text in _MODES else ""
-
-
-def _check_inflated(data: bytes, request: Request) -> None:
-    """Inflates a deflated data set up to the limit only: 778 KB can ask for 1.6 GB, and pydicom would obey."""
-    if str(DeflatedExplicitVRLittleEndian).encode() not in data[:2048]:
-        return
-    limit = request.limits.inflated_bytes
-    if len(zlib.decompressobj(-zlib.MAX_WBITS).decompress(data[_end_of_meta(data) :], limit + 1)) > limit:
-        raise rejection("too-large", request.name, f"more than {limit / 1e6:.0f} MB once inflated")
-
-
-def _end_of_meta(data: bytes) -> int:
-    """Where group 2, which is never deflated, ends (PS3.10 section 7.1: explicit VR, little endian)."""
-    position = 132 if data[128:132] == b"DICM" else 0
-    while data[position : position + 2] == b"\x02\0":
-        is_long = data[position + 4 : position + 6] in (b"OB", b"OW", b"SQ", b"UN", b"UT")
-        at, form, size = (position + 8, "<I", 12) if is_long else (position + 6, "<H", 8)
-        position += size + struct.unpack_from(form, data, at)[0]
-    return position

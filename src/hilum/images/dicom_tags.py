@@ -13,6 +13,12 @@ if TYPE_CHECKING:
 
 _LONGEST_TEXT = 64
 _DESCRIPTIONS = ("SeriesDescription", "ProtocolName", "StudyDescription", "PerformedProcedureStepDescription")
+TAGS_OF_FACTS = (
+    *("SOPClassUID", "Modality", "Manufacturer", "ManufacturerModelName", "PatientID", "PatientSex", "PatientAge"),
+    *("BodyPartExamined", "AnatomicRegionSequence", "ViewPosition", "ViewCodeSequence", "CodeMeaning"),
+    *_DESCRIPTIONS,
+)
+"""Elements that `facts_of` reads."""
 _AGE = re.compile(r"(\d{1,3})([DWMY]?)")
 _UNITS_A_YEAR = {"D": 365.25, "W": 365.25 / 7, "M": 12.0, "Y": 1.0, "": 1.0}
 

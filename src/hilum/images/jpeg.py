@@ -15,6 +15,10 @@ from hilum.images.request import Request
 
 _MODES = {1: "L", 3: "RGB", 4: "CMYK"}
 _SCALES = (8, 4, 2, 1)
+_INK_COST = 24
+"""Bytes that are held for each pixel while four inks become grey; measured."""
+_MOST_WORK = 1_280_000_000
+"""Pixels times scans: 20 scans, twice what encoders make, of the largest picture; each scan goes over all of it."""
 _MOST_COLOUR = 4_000_000
 """Pixels up to which a picture is decoded in colour: three times the memory of a grey one."""
 
@@ -45,7 +49,10 @@ def _check_kind(data: bytes, header: JpegHeader, request: Request) -> None:
         raise rejection("unsupported", request.name, found)
     if request.frame:
         raise rejection("no-such-frame", request.name, f"frame {request.frame} of 1")
-    if header.multiscan and data.count(b"\xff\xda") > request.limits.jpeg_scans:
+    if header.components == 4:
+        request.limits.check_memory(header.height * header.width * _INK_COST, request.name)
+    scans = data.count(b"\xff\xda") if header.multiscan else 1
+    if scans > request.limits.jpeg_scans or scans * header.height * header.width > _MOST_WORK:
         raise rejection("corrupt", request.name, "too many scans")
     if header.progressive and not has_all_scans(data):
         raise rejection("truncated", request.name, "a progressive JPEG without its last scans")

@@ -6,6 +6,9 @@ from dataclasses import dataclass
 
 from hilum.images.codes import rejection
 
+_INTERPRETER = 100_000_000
+"""What Python and the decoders hold before the first pixel."""
+
 
 @dataclass(frozen=True)
 class Limits:
@@ -18,7 +21,8 @@ class Limits:
         smallest_side: shortest side of a picture in pixels.
         jpeg_scans: most scans in a progressive JPEG, each of which costs a pass over the whole picture.
         seconds: longest decoding; kept where the decoder runs in a sandbox.
-        memory_bytes: most memory of the process that decodes; kept in a sandbox, on Linux.
+        memory_bytes: most memory of the process that decodes; kept in a sandbox, on Linux. Kinds that are known to need
+            more are refused by their header everywhere.
     """
 
     file_bytes: int = 64_000_000
@@ -45,3 +49,9 @@ class Limits:
             raise rejection("too-many-pixels", name, f"{width} x {height} pixels, {limit}")
         if min(height, width) < self.smallest_side:
             raise rejection("too-small", name, f"{width} x {height} pixels")
+
+    def check_memory(self, count: int, name: str) -> None:
+        """Raises ImageRejected `memory` for a picture whose decoding is known to hold more bytes than allowed."""
+        if count + _INTERPRETER > self.memory_bytes:
+            found = f"{count / 1e6:.0f} MB to decode it, limit {(self.memory_bytes - _INTERPRETER) / 1e6:.0f} MB"
+            raise rejection("memory", name, found)

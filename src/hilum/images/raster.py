@@ -13,7 +13,7 @@ from hilum.images.codes import rejection
 from hilum.images.colour import check_colour, to_grey
 from hilum.images.image import Acquisition, Image
 from hilum.images.orientation import UPRIGHT, exif_orientation, upright
-from hilum.images.raster_header import check_png_chunks, check_tiff_strips, png_size, webp_size
+from hilum.images.raster_header import check_png_chunks, check_tiff_counts, check_tiff_strips, png_size, webp_size
 from hilum.images.request import Request
 from hilum.images.tones import WHITE, filled, stretched
 
@@ -27,6 +27,8 @@ _OPENERS: dict[str, type[ImageFile.ImageFile]] = {
 }
 _BITS_PER_SAMPLE, _PHOTOMETRIC, _ORIENTATION = 258, 262, 274
 _MODE_BITS = {"1": 1, "I": 32, "F": 32}
+_COST = {"1": 6, "L": 4, "I;16": 9, "P": 14, "RGB": 15}
+_COST_OF_OTHERS = 24
 _ALPHA_MODES = frozenset({"LA", "La", "PA", "RGBA", "RGBa"})
 _CARRIED = {"exif": "exif", "icc_profile": "icc", "dpi": "dpi", "comment": "comment", "xmp": "xmp"}
 """Key of Pillow's `info` -> what `Acquisition.metadata` calls it."""
@@ -44,7 +46,15 @@ def decode_raster(kind: str, data: bytes, request: Request) -> Image:
     request.check_size(picture.height, picture.width)
     _go_to_frame(picture, request)
     request.check_size(picture.height, picture.width)
+    request.limits.check_memory(picture.height * picture.width * _cost(picture), request.name)
     return _Raster(kind, data, picture, request).image()
+
+
+def _cost(picture: ImageFile.ImageFile) -> int:
+    """Bytes that are held for each pixel at most while the picture is decoded and turned grey; measured."""
+    if "transparency" in picture.info:
+        return _COST_OF_OTHERS
+    return _COST.get(picture.mode[:4], _COST_OF_OTHERS)
 
 
 def _check_before_opening(kind: str, data: bytes, request: Request) -> None:
@@ -52,8 +62,12 @@ def _check_before_opening(kind: str, data: bytes, request: Request) -> None:
         height, width, _bits = png_size(data, request.name)
         request.check_size(height, width)
         check_png_chunks(data, request.name)
+    elif kind == "TIFF":
+        check_tiff_counts(data, request.name)
     elif kind == "WEBP":
-        request.check_size(*webp_size(data, request.name))
+        height, width = webp_size(data, request.name)
+        request.check_size(height, width)
+        request.limits.check_memory(height * width * _COST_OF_OTHERS, request.name)  # opening allocates it
 
 
 def _go_to_frame(picture: ImageFile.ImageFile, request: Request) -> None:

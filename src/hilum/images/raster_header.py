@@ -8,6 +8,8 @@ import zlib
 from hilum.images.codes import rejection
 
 _CRITICAL = 0x20
+_LONGEST_LIST, _BYTE_TYPES = 300_000, (1, 2, 6, 7)
+"""64 megapixels in tiles of 16 x 16 are 250,000; texts and bytes stay what they are."""
 
 
 def png_size(data: bytes, name: str) -> tuple[int, int, int]:
@@ -79,3 +81,22 @@ def check_tiff_strips(tags: dict, size: int, name: str) -> None:
         pairs = zip(tags.get(offsets) or (), tags.get(counts) or (), strict=False)
         if any(offset + count > size for offset, count in pairs):
             raise rejection("truncated", name, "a TIFF that ends before its picture")
+
+
+def check_tiff_counts(data: bytes, name: str) -> None:
+    """Refuses lists of numbers that no picture within the limits needs, before Pillow makes them objects in memory.
+
+    Raises:
+        ImageRejected: `corrupt`. What is no classic TIFF is left to Pillow.
+    """
+    order = {b"II*\0": "<", b"MM\0*": ">"}.get(data[:4])
+    if order is None or len(data) < 8:
+        return
+    (start,) = struct.unpack_from(f"{order}I", data, 4)
+    if start + 2 > len(data):
+        return
+    (entries,) = struct.unpack_from(f"{order}H", data, start)
+    for at in range(start + 2, min(start + 2 + 12 * entries, len(data) - 11), 12):
+        _tag, kind, count = struct.unpack_from(f"{order}HHI", data, at)
+        if count > _LONGEST_LIST and kind not in _BYTE_TYPES:
+            raise rejection("corrupt", name, f"a TIFF tag with {count} numbers")

@@ -58,8 +58,6 @@ def is_blank(pixels: np.ndarray) -> bool:
     """Whether darkest and brightest pixel differ by less than 1 % of the type's range."""
     import cv2
 
-    import cv2
-
     darkest, brightest, _, _ = cv2.minMaxLoc(pixels)
     return brightest - darkest < 0.01 * np.iinfo(pixels.dtype).max
 
