@@ -89,12 +89,12 @@ def find_neighbors(index: Any, queries: np.ndarray, k: int, *, metric: str = "eu
     if not len(queries):
         return Found(np.empty((0, k), np.int64), np.empty((0, k)))
     asked = _prepared(queries, metric)
-    positions, cutoff, largest = _candidates(index, asked, min(k + SPARE, len(index)), metric, chunk)
+    positions, cutoff, lengths, largest = _candidates(index, asked, min(k + SPARE, len(index)), metric, chunk)
     squared = _measured(index, asked, positions, metric)
     nearest = np.take_along_axis(squared, order := np.lexsort((positions, squared), axis=1)[:, :k], 1)
     chosen = np.take_along_axis(positions, order, 1)
-    # Dot products of float32 numbers of these sizes are off by no more than this, whatever the order of summation.
-    reach = (np.linalg.norm(asked, axis=1) + largest) ** 2 * (asked.shape[1] + 8) * np.finfo(np.float32).eps
+    # Rounding errors of a float32 dot product add up like a random walk; this is eight times as far as they get.
+    reach = (lengths + largest) ** 2 * 8 * (asked.shape[1] + 8) ** 0.5 * np.finfo(np.float32).eps
     doubtful = np.flatnonzero((nearest[:, -1] >= cutoff - reach) & (positions.shape[1] < len(index)))
     for row in doubtful:
         chosen[row], nearest[row] = _one_by_one(index, asked[row], k, metric, chunk)
@@ -103,6 +103,10 @@ def find_neighbors(index: Any, queries: np.ndarray, k: int, *, metric: str = "eu
 
 def _prepared(rows: np.ndarray, metric: str) -> np.ndarray:
     """float32 rows; for cosine of length 1, so that half the squared distance is 1 - cosine."""
+    if rows.dtype == np.float16:
+        import torch
+
+        rows = torch.from_numpy(np.array(rows)).float().numpy()  # several times as fast as numpy
     rows = np.require(rows, np.float32, ["C", "W"])
     if metric == "euclidean":
         return rows
@@ -117,19 +121,25 @@ def _chunks(index: Any, metric: str, chunk: int) -> Iterator[tuple[int, np.ndarr
 
 def _candidates(
     index: Any, queries: np.ndarray, count: int, metric: str, chunk: int
-) -> tuple[np.ndarray, np.ndarray, float]:
-    """The rows that look nearest in float32: positions `[Q, count]`, the largest squared distance among them `[Q]`, and
-    the greatest length of an index row.
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, float]:
+    """The rows that look nearest in float32.
+
+    Everything is moved to the middle of the index first: the shorter the vectors, the smaller the rounding.
+
+    Returns:
+        Positions `[Q, count]`, the largest squared distance among them `[Q]`, the length of each query `[Q]`, and that
+        of the longest index row.
     """
     import torch
 
-    asked = torch.from_numpy(queries)
+    middle = _prepared(index[:chunk], metric).mean(axis=0)
+    asked = torch.from_numpy(queries - middle)
     best = torch.full((len(queries), 0), 0.0)
     where = torch.empty((len(queries), 0), dtype=torch.int64)
     largest = 0.0
     for start, rows in _chunks(index, metric, chunk):
-        points = torch.from_numpy(rows)
-        lengths = (points * points).sum(1)
+        points = torch.from_numpy(rows - middle)
+        lengths = torch.linalg.vector_norm(points, dim=1).square()
         largest = max(largest, float(lengths.max()) ** 0.5)
         scores = torch.addmm(lengths[None], asked, points.T, alpha=-2)  # the query's own length changes no order
         nearest = scores.topk(min(count, len(rows)), dim=1, largest=False)
@@ -138,8 +148,9 @@ def _candidates(
         if best.shape[1] > count:
             kept = best.topk(count, dim=1, largest=False)
             best, where = kept.values, where.gather(1, kept.indices)
-    cutoff = best.max(1).values.numpy().astype(np.float64) + (queries.astype(np.float64) ** 2).sum(1)
-    return where.numpy(), cutoff, largest
+    lengths_asked = np.linalg.norm(asked.numpy().astype(np.float64), axis=1)
+    cutoff = best.max(1).values.numpy().astype(np.float64) + lengths_asked**2
+    return where.numpy(), cutoff, lengths_asked, largest
 
 
 def _measured(index: Any, queries: np.ndarray, positions: np.ndarray, metric: str) -> np.ndarray:

@@ -31,6 +31,7 @@ from hilum.report.sections.neighbors import make_neighbor_examples, make_neighbo
 from hilum.report.sections.notes import make_notes
 from hilum.report.sections.per_class import make_averages, make_per_class
 from hilum.report.sections.points import make_points
+from hilum.report.sections.projection import make_projection
 from hilum.report.sections.section import TEMPLATES, Section, SectionMaker, render
 from hilum.report.sections.shapes import make_shapes
 from hilum.report.sections.training import make_training
@@ -72,7 +73,7 @@ CHAPTERS = (
     Chapter(
         "inspection",
         "What the model knows and looks at",
-        (make_neighbors, make_neighbor_examples, make_anomaly, make_mapped_mistakes, make_exam),
+        (make_neighbors, make_neighbor_examples, make_projection, make_anomaly, make_mapped_mistakes, make_exam),
     ),
     Chapter("test", "How often the test split was opened", (make_ledger,)),
     Chapter("making", "How it was made", (make_repetition, make_recipe, make_augmented, make_stages)),
@@ -125,13 +126,17 @@ def render_document(about: Any, title: str, head: Markup, chapters: list[tuple[C
         chapters: each with its sections; a section without a title has its own heading.
     """
     style = render_variables() + (TEMPLATES / "style.css").read_text(encoding="utf-8") + render_stylesheet()
-    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    scripts = list(dict.fromkeys(each.script for _, sections in chapters for each in sections if each.script))
+    allowed = "".join(f" 'sha256-{_digest(script)}'" for script in scripts)
     return render(
         "page.html",
         study=about,
         title=title,
         style=Markup(style),
-        policy=f"default-src 'none'; style-src 'sha256-{digest}'; img-src data:; base-uri 'none'; form-action 'none'",
+        policy=f"default-src 'none'; style-src 'sha256-{_digest(style)}'; img-src data:;"
+        + (f" script-src{allowed};" if scripts else "")
+        + " base-uri 'none'; form-action 'none'",
+        scripts=[Markup(script) for script in scripts],
         head=head,
         chapters=chapters,
     )
@@ -146,3 +151,7 @@ def _fill_chapters(study: Study) -> Iterator[tuple[Chapter, list[Section]]]:
         sections = [section for make in chapter.makers if (section := make(study))]
         if sections:
             yield chapter, sections
+
+
+def _digest(content: str) -> str:
+    return base64.b64encode(hashlib.sha256(content.encode()).digest()).decode()

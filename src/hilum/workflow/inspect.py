@@ -63,8 +63,15 @@ def _neighbors(context: InspectionContext) -> None:
     inspect_neighbors(context)
 
 
+def _projection(context: InspectionContext) -> None:
+    from hilum.workflow.inspect_projection import inspect_projection
+
+    inspect_projection(context)
+
+
 PARTS: tuple[tuple[str, str, Part], ...] = (
     ("neighbors", "k-NN on the embedding was not evaluated to the end", _neighbors),
+    ("projection", "The map of the embedding was not drawn", _projection),
     ("anomaly", "Anomalies were not looked for to the end", _anomaly),
     ("cam", "The heat maps were not examined to the end", _heat_maps),
 )

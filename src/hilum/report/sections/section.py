@@ -27,10 +27,12 @@ class Section:
     Args:
         title: the heading.
         html: what stands beneath it.
+        script: of ours, that the page carries once and allows by its digest; it loads nothing.
     """
 
     title: str
     html: Markup
+    script: str = ""
 
 
 SectionMaker = Callable[[Study], Section | None]
