@@ -15,6 +15,7 @@ from PIL import Image
 
 from hilum.data.manifest import read_manifest
 from hilum.errors import DataError
+from hilum.evaluation.ledger import read_ledger, record_opening
 from hilum.evaluation.values import read_evaluations
 from hilum.report import describe_study, write_report
 from hilum.report.words import SHARES, render_interval, render_value
@@ -127,9 +128,12 @@ def test_a_screen_reader_finds_its_way(studies, kind):
 def test_links_lead_somewhere_and_ids_are_unique(studies, kind):
     page = studies[kind][1]
     ids = [element.attributes["id"] for element in page.elements if "id" in element.attributes]
-    pointers = [link.attributes["href"][1:] for link in page.all("a")]
+    links = [link.attributes["href"] for link in page.all("a")]
+    pointers = [link[1:] for link in links if link.startswith("#")]
     pointers += [e.attributes["aria-labelledby"] for e in page.elements if "aria-labelledby" in e.attributes]
 
+    beside = ("checklist.html", "/model-card.md")  # what hilum writes with the page
+    assert all(link.startswith("#") or link.endswith(beside) for link in links)
     assert len(ids) == len(set(ids))
     assert pointers and set(pointers) <= set(ids)
 
@@ -142,7 +146,11 @@ def test_the_page_loads_and_runs_nothing(studies, kind):
     assert not page.all("script", "iframe", "object", "embed", "form", "base")
     for element in page.elements:
         assert not any(name.startswith("on") or name in ("style", "srcset") for name in element.attributes), element.tag
-        for name in ("src", "href", "xlink:href"):
+        for name in (
+            "src",
+            "xlink:href",
+            *(("href",) if element.tag != "a" else ()),
+        ):  # links load nothing by themselves
             assert element.attributes.get(name, "#").startswith(("#", "data:")), element.attributes
     assert "url(" not in html and "@import" not in html
 
@@ -346,6 +354,16 @@ def test_how_often_the_test_split_was_opened(make_study):
 
     assert "The test split was opened twice, by 2 different models." in page.one("main").text
     assert "The test split was opened twice; each further look" in page.one("main").text
+
+
+def test_later_looks_at_the_same_model_take_nothing_from_its_figure(make_study):
+    study = make_study(runs=(("cnn-small", "done"),))
+    (first,) = read_ledger(study)
+    later = {name: getattr(first, name) for name in ("run", "recipe", "model_sha256", "images")}
+    record_opening(study, **later, predictions="cnn-small/inspection/x.parquet", reason="k-NN on the embedding")
+    text = Page(write_report(study).read_text(encoding="utf-8")).one("main").text
+
+    assert "a later look at the same model chose nothing" in text and "each further look" not in text
 
 
 def test_a_ledger_that_was_touched_is_named(studies, tmp_path):

@@ -109,15 +109,20 @@ def _check_openings(study: Study, evaluation: Evaluation) -> Check:
         return Check(False, sentence)
     if study.broken_ledger_line is not None:
         return Check(False, f"The ledger was changed after it was written: see its line {study.broken_ledger_line}.")
-    opened = sum(opening.split == "test" for opening in study.ledger)
+    openings = [opening for opening in study.ledger if opening.split == "test"]
+    opened = len(openings)
     elsewhere = sum(int(each["openings"]) for each in study.facts.other_openings)
-    if opened == 1 and elsewhere:
+    if opened and elsewhere:
         looks = f"other studies beside it looked at the same images {render_times(elsewhere)}"
-        return Check(False, f"The test split was opened once here, but {looks}; see the ledger.")
+        return Check(False, f"The test split was opened {render_times(opened)} here, but {looks}; see the ledger.")
     if opened == 1:
         return Check(True, "The test split was opened once, for the run that validation had chosen.")
     if opened == 0:
         return Check(False, "The ledger does not say when the test split was opened.")
+    if len({opening.model_sha256 for opening in openings}) == 1:
+        later = "a later look" if opened == 2 else f"{opened - 1} later looks"
+        opened_for = "The test split was opened for the run that validation had chosen"
+        return Check(True, f"{opened_for}; {later} at the same model chose nothing.")
     return Check(
         False, f"The test split was opened {render_times(opened)}; each further look makes its figures more optimistic."
     )
