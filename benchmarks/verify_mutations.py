@@ -32,6 +32,9 @@ from hilum.data.manifest import read_manifest
 from hilum.data.predictions import Predictions, read_predictions
 from hilum.verify import verify_folder
 
+IMAGES = 240
+"""Of a drawn study."""
+
 TEXTS = (".json", ".csv", ".html", ".svg", ".jsonl")
 
 
@@ -301,11 +304,8 @@ def mutated(name: str, study: Path, data: Path, seed: int) -> Iterator[tuple[Pat
         The file that was changed, and how.
     """
     with tempfile.TemporaryDirectory() as kept:
-        before = {path: path.read_bytes() for path in _small(study)}
-        pictures = Path(kept) / "data"
-        inside = study in data.parents
-        if name == "picture" and not inside:
-            shutil.copytree(data, pictures)
+        pictures = [each for each in data.rglob("*") if each.is_file()] if name == "picture" else []
+        before = {path: path.read_bytes() for path in [*_small(study), *pictures]}
         if name == "cache":
             shutil.copytree(study / "cache", Path(kept) / "cache")
         try:
@@ -314,8 +314,6 @@ def mutated(name: str, study: Path, data: Path, seed: int) -> Iterator[tuple[Pat
             for path, content in before.items():
                 if not path.exists() or path.read_bytes() != content:
                     path.write_bytes(content)
-            if name == "picture" and not inside:
-                shutil.copytree(pictures, data, dirs_exist_ok=True)
             if name == "cache":
                 shutil.rmtree(study / "cache")
                 shutil.copytree(Path(kept) / "cache", study / "cache")
@@ -336,6 +334,8 @@ def run_mutations(study: Path, data: Path, count: int, seed: int, *, seal: bool,
             files = {each.file for each in found.differences}
             rows.append({"name": name, "file": file, "change": change, "found": len(found.differences)})
             rows[-1]["named"] = any(each == file or each in file or file in each for each in files)
+            if not found.differences:
+                _say(f"  survivor, {'with' if seal else 'without'} the seal: {name}, {file}, {change}")
     return rows
 
 
@@ -358,8 +358,11 @@ def main() -> None:
         for each in found.differences:
             _say(f"  FALSE ALARM {each.sentence}")
     rows = {True: [], False: []}
-    wanted = {True: options.mutations, False: options.without_seal or options.mutations}
+    without = options.mutations if options.without_seal is None else options.without_seal
+    wanted = {True: options.mutations, False: without}
     for seal, every in rows.items():
+        if not wanted[seal]:
+            continue
         began = time.monotonic()
         for number, (study, data) in enumerate(studies):
             share = wanted[seal] // len(studies)
@@ -371,13 +374,29 @@ def main() -> None:
 
 
 def make_study(folder: Path, seed: int) -> tuple[Path, Path]:
-    """A quick study of drawn X-rays; one that is there already is taken."""
+    """A study of drawn X-rays with two small networks, and its pictures; one that is there already is taken."""
     import hilum
+    from hilum.data.phantom import draw_dataset, write_dataset
+    from hilum.recipes.schema import Augmentation, Model, Phase, Preprocessing, Recipe
 
-    study = folder / f"study-{seed}"
-    if not (study / "seal.json").exists():
-        hilum.study(out=study, quick=True, seed=seed, time_budget=40, device="cpu")
-    return study, study / "drawn" / f"seed-{seed}"
+    study, data = folder / f"study-{seed}", folder / f"data-{seed}"
+    if not data.exists():
+        write_dataset(draw_dataset(images=IMAGES, seed=seed), data)
+    recipes = [
+        Recipe(
+            name,
+            model=Model("cnn-tiny"),
+            preprocessing=Preprocessing(image_size=64, normalisation="half", channels=1),
+            augmentation=Augmentation(flip=0.5),
+            phases=(Phase(max_epochs=8, lr=lr, optimiser="adamw", schedule="cosine"),),
+            batch_size=16,
+            precision="32",
+        )
+        for name, lr in (("first", 3e-3), ("second", 1e-3))
+    ]
+    if not (study / "report.html").exists():
+        hilum.study(data, recipes=recipes, out=study, seed=seed, replicates=200, time_budget=900, device="cpu")
+    return study, data
 
 
 def _report(rows: list[dict], words: str, seconds: float) -> None:

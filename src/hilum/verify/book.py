@@ -118,12 +118,12 @@ class Book:
             only numbers are held against it.
         memory: results by a digest of everything that they depend on; a caller that verifies many copies of one folder
             shares it between them.
-        prefix: stands before file names: verifying a folder inside another one.
+        intact: files that are as they were sealed.
     """
 
     same_build: bool = True
     memory: MutableMapping[Any, Any] = field(default_factory=dict)
-    prefix: str = ""
+    intact: frozenset[str] = frozenset()
     differences: list[Difference] = field(default_factory=list)
     unchecked: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
@@ -134,7 +134,7 @@ class Book:
 
     def differ(self, file: str, where: str, expected: Any, found: Any) -> None:
         """Something that is not what it should be."""
-        self.differences.append(Difference(self.prefix + file, where, _shown(expected), _shown(found)))
+        self.differences.append(Difference(file, where, _shown(expected), _shown(found)))
 
     def expect(self, file: str, where: str, expected: Any, found: Any) -> bool:
         """Compares two values; returns whether they are the same."""
@@ -144,7 +144,7 @@ class Book:
         return bool(expected == found)
 
     def words_differ(self, file: str, where: str, expected: Any, found: Any) -> None:
-        """A text or a drawing that another build may make in another way."""
+        """A text, a drawing or the end of an interval, which another build may make in another way."""
         if self.same_build:
             self.differ(file, where, expected, found)
         else:
@@ -189,8 +189,8 @@ class Book:
         if self.other_words:
             files = ", ".join(list(self.other_words)[:4]) + (" and others" if len(self.other_words) > 4 else "")
             self.skip(
-                f"Another build of hilum wrote this folder: numbers were compared, words and drawings that differ "
-                f"({files}) were not."
+                "Another build of hilum wrote this folder: numbers were compared; words, drawings and ends of "
+                f"intervals that differ ({files}) were not."
             )
         unique = tuple(dict.fromkeys(self.differences))
         return Verification(folder, kind, unique, tuple(self.unchecked), tuple(self.notes), tuple(self.checks))

@@ -13,6 +13,9 @@ from hilum.verify.book import Book
 ALIKE = 1e-9
 """Relative difference of two numbers that another processor may make out of the same data."""
 
+ENDS = ("ci_low", "ci_high", "_low", "_high")
+"""Ends of intervals: another build may make intervals by another method."""
+
 
 def compare_values(
     book: Book, file: str, expected: Any, found: Any, where: str = "", *, but: Collection[str] = ()
@@ -78,6 +81,8 @@ def _compare(book: Book, file: str, expected: Any, found: Any, where: str) -> No
             return
         if math.isclose(expected, found, rel_tol=ALIKE, abs_tol=ALIKE) and not isinstance(expected, int):
             book.last_digits += 1
+        elif where.endswith(ENDS):
+            book.words_differ(file, where, expected, found)
         else:
             book.differ(file, where, expected, found)
     elif type(expected) is type(found) is str:

@@ -21,12 +21,12 @@ from hilum.verify.audits import check_audit
 from hilum.verify.book import Book, Verification
 from hilum.verify.other_data import DOCUMENT, check_evaluation
 from hilum.verify.pictures import Pictures, check_decoded, check_pictures, find_root
-from hilum.verify.rendered import check_audit_page, check_evaluation_page, check_report
+from hilum.verify.rendered import check_audit_page, check_evaluation_page, check_report, check_texts
 from hilum.verify.repeats import check_repetitions, is_fold
 from hilum.verify.runs import RunFolder, check_run
 from hilum.verify.seals import check_seal, is_same_build, open_seal
 from hilum.verify.study import STUDY, StudyFolder, check_study
-from hilum.workflow.seal import SEAL
+from hilum.workflow.seal import SEAL, find_changes
 
 MANIFEST = "manifest.parquet"
 OURS = (STUDY, MANIFEST, DOCUMENT, SEAL, "manifest.json", "audit.json")
@@ -59,7 +59,8 @@ def verify_folder(
         raise UsageError("--data", expected="the folder that the pictures lie in now", found=str(data))
     last, fault = open_seal(folder)
     same = is_same_build(last) or bool(fault)
-    book = Book(same_build=same, memory={} if memory is None else memory)
+    intact = frozenset() if last is None else frozenset(last.files) - {each.file for each in find_changes(folder, last)}
+    book = Book(same_build=same, memory={} if memory is None else memory, intact=intact)
     kind = "evaluation" if (folder / DOCUMENT).exists() else "study" if (folder / STUDY).exists() else "runs"
     manifest = _manifest(book, folder)
     if manifest is not None:
@@ -95,6 +96,7 @@ def _check_all(book: Book, folder: Path, kind: str, manifest: Manifest, data: Pa
         check_evaluation(book, folder, manifest)
         check_evaluation_page(book, folder, pictures)
         return
+    runs = _current(book, folder, runs) if kind == "study" else runs
     _check_fingerprint(book, runs)
     for run in runs:
         check_run(book, run)
@@ -107,6 +109,7 @@ def _check_all(book: Book, folder: Path, kind: str, manifest: Manifest, data: Pa
             check_study(book, StudyFolder(folder, facts, with_pictures, cache_dir))
     check_audit(book, folder, with_pictures, cache_dir, _digest_of(folder, manifest))
     check_audit_page(book, folder, pictures)
+    check_texts(book, folder, [run.name for run in runs])
     if kind == "study":
         check_report(book, folder, pictures)
 
@@ -119,6 +122,30 @@ def _runs(folder: Path, manifest: Manifest) -> Iterator[RunFolder]:
             continue
         keeps = not (path.parent.parent / "trials.csv").exists()
         yield RunFolder(folder, name, manifest, is_fold(name, folder), keeps)
+
+
+def _current(book: Book, folder: Path, runs: list[RunFolder]) -> list[RunFolder]:
+    """Without runs that the study does not list and that were trained on a split which lay here before."""
+    try:
+        listed = {each["run"] for each in json.loads((folder / STUDY).read_text(encoding="utf-8"))["runs"]}
+    except (ValueError, TypeError, KeyError):
+        return runs  # the study's own check names it
+    old = [
+        run.name
+        for run in runs
+        if run.name not in listed and not run.fold and _trained_on(run) not in ("", run.manifest.fingerprint)
+    ]
+    if old:
+        names = ", ".join(old)
+        book.note(f"Not computed again, for they were trained on a split that lay here before: {names}.")
+    return [run for run in runs if run.name not in old]
+
+
+def _trained_on(run: RunFolder) -> str:
+    try:
+        return str(run.document("begun.json").get("manifest", ""))
+    except (ValueError, AttributeError):
+        return ""
 
 
 def _check_fingerprint(book: Book, runs: list[RunFolder]) -> None:

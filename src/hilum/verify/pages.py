@@ -30,11 +30,6 @@ class Hunk:
     expected: str
     found: str
 
-    @property
-    def is_about_pictures(self) -> bool:
-        """Whether it shows pictures, or says that they are gone."""
-        return any(words in each for each in (self.expected, self.found) for words in ABOUT_PICTURES)
-
 
 def find_hunks(expected: str, found: str) -> Iterator[Hunk]:
     """Where two pages or drawings part, in order."""
@@ -60,17 +55,43 @@ def compare_page(book: Book, file: str, expected: str, found: str, *, pictures: 
     book.compared += 1 + len(FIGURE.findall(expected))
     if expected == found:
         return
-    hunks = list(find_hunks(expected, found))
-    own = hunks if pictures else [each for each in hunks if not each.is_about_pictures]
-    if len(own) < len(hunks):
-        book.skip(f"{file}: what shows pictures was not compared, for the pictures are not there.")
     if not book.same_build:
         _compare_figures(book, file, expected, found)
+    if not pictures:
+        expected, found, left_out = without_pictures(expected, found)
+        book.skip(
+            f"{file}: {len(left_out)} parts that show pictures were not compared, for the pictures are not there."
+        )
+    own = list(find_hunks(expected, found))
     for hunk in own[:MOST]:
         place = f"line {hunk.line}" + (f", under “{hunk.heading}”" if hunk.heading else "")
         book.words_differ(file, place, *_narrowed(hunk))
     if len(own) > MOST:
         book.words_differ(file, "further places", "none that differ", str(len(own) - MOST))
+
+
+def without_pictures(expected: str, found: str) -> tuple[str, str, set[str]]:
+    """Two pages without the parts that show pictures, or say that they are gone, in either of them."""
+    left_out = {name for page in (expected, found) for name, part in _parts(page) if name and _is_about_pictures(part)}
+    kept = ("".join("" if name in left_out else part for name, part in _parts(page)) for page in (expected, found))
+    one, other = ("\n".join(line for line in page.splitlines() if line.strip()) for page in kept)
+    return one, other, left_out
+
+
+def _parts(page: str) -> Iterator[tuple[str, str]]:
+    """A page in pieces: its parts and findings by their headings, and what lies between them."""
+    for number, piece in enumerate(re.split(r'(?=<section class="part">|<article )', page)):
+        end = re.search(r"</(?:section|article)>", piece)
+        if number == 0 or end is None:
+            yield "", piece
+            continue
+        heading = re.search(r'<article [^>]*id="([^"]*)"|<h3>(.*?)</h3>', piece[: end.end()], re.DOTALL)
+        yield (heading[1] or heading[2]) if heading else "", piece[: end.end()]
+        yield "", piece[end.end() :]
+
+
+def _is_about_pictures(part: str) -> bool:
+    return any(words in part for words in ABOUT_PICTURES)
 
 
 def _compare_figures(book: Book, file: str, expected: str, found: str) -> None:

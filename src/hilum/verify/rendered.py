@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from hilum.audit.finding import read_audit
+from hilum.evaluation.ledger import LEDGER, read_ledger
 from hilum.verify.book import Book
 from hilum.verify.pages import compare_page
 from hilum.verify.pictures import Pictures
 from hilum.workflow.seal import hash_files
 
+CARD, ANSWERS = "model-card.md", "answers.csv"
 NOWHERE = Path("pictures-that-are-gone")
 """A root that does not exist: what a page looks like without its pictures."""
 
@@ -71,6 +74,37 @@ def check_audit_page(book: Book, folder: Path, pictures: Pictures) -> None:
             pictures,
             lambda root: str(render_audit_page(replace(manifest, root=root), audit, facts)),
         )
+
+
+def check_texts(book: Book, folder: Path, runs: Sequence[str]) -> None:
+    """Model cards and checklists, written from the same files."""
+    openings = len(read_ledger(folder)) if (folder / LEDGER).exists() else 0
+    for run in runs:
+        if (folder / run / CARD).exists():
+            with book.check(f"the model card of {run}", f"{run}/{CARD}"):
+                from hilum.report.card import render_card
+
+                _check_text(book, folder, f"{run}/{CARD}", partial(render_card, folder / run), openings)
+    for kind in ("csv", "html", "md"):
+        if (folder / f"checklist.{kind}").exists():
+            with book.check(f"the checklist, {kind}", f"checklist.{kind}"):
+                from hilum.report.checklist import render_checklist
+
+                _check_text(book, folder, f"checklist.{kind}", partial(render_checklist, folder, kind), openings)
+
+
+def _check_text(book: Book, folder: Path, name: str, render: Callable[..., str], openings: int) -> None:
+    """A text that depends on the ledger as it was, and on what people may have answered since."""
+    found, book.compared = _text(folder / name), book.compared + 1
+    for count in range(openings, max(openings - 5, -1), -1):
+        if _as_written(str(render(openings=count))) == found:
+            if count < openings:
+                book.note(f"{name} was written before opening {count + 1} of the ledger.")
+            return
+    if name in book.intact and (folder / ANSWERS).exists():
+        book.note(f"{name} may be older than the answers in {ANSWERS}: it is as it was sealed.")
+        return
+    compare_page(book, name, _as_written(str(render(openings=openings))), found, pictures=True)
 
 
 def check_evaluation_page(book: Book, folder: Path, pictures: Pictures) -> None:

@@ -14,7 +14,7 @@ import pandas as pd
 from hilum.data.manifest import Manifest
 from hilum.data.predictions import Predictions, read_predictions
 from hilum.evaluation import evaluate
-from hilum.evaluation.values import without_nan
+from hilum.evaluation.values import SCHEMA, without_nan
 from hilum.models.modelfile import ModelHeader, verify_model
 from hilum.models.weights import file_sha256
 from hilum.transforms import Preprocessing
@@ -72,6 +72,10 @@ def check_run(book: Book, run: RunFolder) -> None:
     if (run.path / CALIBRATION).exists() and "val" in known:
         with book.check(f"calibration of {run.name}", f"{run.name}/{CALIBRATION}"):
             _check_calibration(book, run, known, header)
+    for metrics in sorted(run.path.glob("inspection/**/metrics.json")):
+        name = metrics.parent.relative_to(run.folder).as_posix()
+        with book.check(f"figures of {name}", f"{name}/metrics.json"):
+            _check_beside(book, name, metrics.parent)
     if (run.path / "figures").is_dir():
         with book.check(f"drawings of {run.name}", f"{run.name}/figures"):
             check_drawings(book, run)
@@ -193,11 +197,21 @@ def check_metrics(book: Book, folder: Path, name: str, path: Path, known: Mappin
         compare_values(book, file, evaluation_of(book, source, known[split], found), found, split)
 
 
+def _check_beside(book: Book, name: str, path: Path) -> None:
+    """Figures of whatever else was predicted for a run, such as by its neighbours."""
+    documents = json.loads((path / "metrics.json").read_text(encoding="utf-8"))
+    for split, found in documents.items() if isinstance(documents, Mapping) else ():
+        source = path / f"predictions-{split}.parquet"
+        if isinstance(found, Mapping) and found.get("schema") == SCHEMA and source.exists():
+            made = evaluation_of(book, source, read_predictions(source), found)
+            compare_values(book, f"{name}/metrics.json", made, found, split)
+
+
 def evaluation_of(book: Book, path: Path, predictions: Predictions, found: Mapping[str, Any]) -> dict[str, Any]:
     """The document of an evaluation made anew, with the redraws that the found one names."""
     source, digest = found.get("source", {}), file_sha256(path)
-    names = (path.name, f"{path.parent.name}/{path.name}")
-    named = source.get("predictions") if source.get("predictions") in names else names[-1]
+    named = str(source.get("predictions", ""))
+    named = named if f"/{named}".endswith(f"/{path.name}") else path.name
     settings = {name: source[name] for name in ("seed", "replicates", "level")}
     about = {"predictions": named, "predictions_sha256": digest}
     key = ("evaluation", digest, *settings.values())
