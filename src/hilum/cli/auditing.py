@@ -49,6 +49,9 @@ def _print(audit: Audit) -> None:
         if finding.severity != "note":
             print_line(_wrapped(finding))
             print_line()
+    for finding in audit.of("what-the-sets-can-decide"):
+        print_line(_wrapped(finding))
+        print_line()
     print_line(_summary(audit))
 
 

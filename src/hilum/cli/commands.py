@@ -447,6 +447,73 @@ def explain(
     return run_explain_command(paths, options, as_json=json)
 
 
+def predict(
+    paths: Annotated[tyro.conf.Positional[tuple[Path, ...]], tyro.conf.arg(metavar="[MODEL] PATH...")],
+    /,
+    *,
+    out: File = None,
+    heatmap: Folder = None,
+    untrusted: bool = False,
+    force: bool = False,
+    threads: int | None = None,
+    engine: Literal["auto", "torch", "openvino", "onnxruntime"] = "auto",
+    device: Device = "auto",
+    json: bool = False,
+) -> int:
+    """Predict files, folders, zip archives, DICOM: a line an image.
+
+    Example: hilum predict runs/chest_xray/finetuned/model.safetensors new/ --out answers.csv
+
+    Args:
+        paths: a model (.safetensors, .onnx or .xml), the one in the box when left out; then files, folders, archives.
+        out: a .csv, .jsonl or .parquet file; the same command goes on where a killed one stopped.
+        heatmap: also write there, for each image, what speaks for its label.
+        untrusted: decode in child processes that can be killed, for files from strangers.
+        force: also predict what is no frontal chest X-ray, with a warning.
+        threads: that decode; as many as there are cores when left out.
+        engine: what computes; the fastest that gives torch's results when left out.
+        device: where to compute.
+        json: print a JSON document a line, one an image.
+    """
+    from hilum.cli.predicting import Wishes, run_predict_command
+
+    return run_predict_command(paths, Wishes(json, out, heatmap, untrusted, force, threads, device, engine))
+
+
+def export(
+    model: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="MODEL")],
+    /,
+    *,
+    format: Literal["onnx", "openvino"] = "onnx",
+    int8: bool = False,
+    data: Folder = None,
+    images: int = 200,
+    out: File = None,
+    replicates: int = 1000,
+    seed: int = 0,
+    json: bool = False,
+) -> int:
+    """Export a model to ONNX or OpenVINO: runs without torch, compared with torch on real pictures.
+
+    Example: hilum export runs/chest_xray/finetuned/model.safetensors --format openvino
+
+    Args:
+        model: a model file.
+        format: onnx, one file; or openvino, an .xml with a .bin beside it.
+        int8: compute in int8, calibrated on training pictures; what that costs on validation is measured.
+        data: a folder of pictures to compare and calibrate on, for a model file outside its study.
+        images: how many to calibrate on.
+        out: the file; beside the model file when left out.
+        replicates: of the bootstrap behind the intervals of what int8 changes.
+        seed: of the bootstrap.
+        json: print one JSON document.
+    """
+    from hilum.cli.exporting import run_export_command
+    from hilum.workflow.export import ExportOptions
+
+    return run_export_command(model, ExportOptions(format, out, int8, data, images, replicates, seed), as_json=json)
+
+
 def embed(
     model: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="MODEL")],
     data: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="DATA")],
@@ -690,6 +757,20 @@ def plan(
         level=level,
     )
     return run_plan_command(planned, out=out, as_json=json)
+
+
+def checklist(study: tyro.conf.Positional[Path], /, *, json: bool = False) -> int:
+    """Fill in the reporting checklists CLAIM and TRIPOD+AI from a study, and write a form for what only people know.
+
+    Example: hilum checklist runs/chest_xray
+
+    Args:
+        study: the study's folder; checklist.csv, .html, .md and answers.csv go there, and the model cards are renewed.
+        json: print one JSON document.
+    """
+    from hilum.cli.checking import run_checklist_command
+
+    return run_checklist_command(study, as_json=json)
 
 
 def report(study: tyro.conf.Positional[Path], /) -> int:

@@ -45,7 +45,7 @@ def _summed(n: int, first: float, second: float, quantile: float) -> float:
     return float(_binomial(k, n, first) @ rejected @ _binomial(k, n, second))
 
 
-def paired_power(n: float, discordant: float, difference: float, level: float = LEVEL) -> float:
+def paired_power(n: float, discordant: float, difference: float, level: float = LEVEL, *, smooth: float = 0.0) -> float:
     """Chance that the exact McNemar test sees a difference of two models on the same images.
 
     Args:
@@ -53,6 +53,8 @@ def paired_power(n: float, discordant: float, difference: float, level: float = 
         discordant: share of the images on which just one of the two is right, in (0, 1].
         difference: of their accuracies, at most `discordant`.
         level: 1 minus the error of the first kind.
+        smooth: 0 for images that are each a patient of their own; 1 where patients have several, whose sums take so
+            many values that the test is no longer coarse and sees as much as its mid-p version.
 
     Returns:
         The power in [0, 1], summed over all numbers of discordant images that can occur.
@@ -61,16 +63,20 @@ def paired_power(n: float, discordant: float, difference: float, level: float = 
     spread = _WIDE * np.sqrt(count * discordant) + _WIDE
     low, high = max(0, int(count * discordant - spread)), min(count, int(count * discordant + spread))
     seen = np.arange(low, high + 1)
-    return float(_binomial(seen, count, discordant) @ _rejected(seen, wins, level))
+    exact, mid = _rejected(seen, wins, level)
+    return float(_binomial(seen, count, discordant) @ ((1 - smooth) * exact + smooth * mid))
 
 
-def _rejected(m: np.ndarray, wins: float, level: float) -> np.ndarray:
-    """Chance that an exact sign test on m discordant images rejects, `[M]` for whole numbers `m: [M]`."""
+def _rejected(m: np.ndarray, wins: float, level: float) -> tuple[np.ndarray, np.ndarray]:
+    """Chance that a sign test on m discordant images rejects, exact and mid-p, `[M]` for whole numbers `m: [M]`."""
     tail = (1 - level) / 2
     k = np.floor(np.nan_to_num(special.bdtrik(tail, m, 0.5), nan=-1.0)) + 1  # the inverse may be off by one
     for _ in range(3):
         k = np.where((k >= 0) & (_at_most(k, m, 0.5) > tail), k - 1, k)
-    return _at_most(k, m, wins) + _at_most(k, m, 1 - wins)
+    exact = _at_most(k, m, wins) + _at_most(k, m, 1 - wins)
+    # One more counts in the mid-p version where half of its chance still fits.
+    more = np.where((_at_most(k, m, 0.5) + _at_most(k + 1, m, 0.5)) / 2 <= tail, k + 1, k)
+    return exact, _at_most(more, m, wins) + _at_most(more, m, 1 - wins)
 
 
 def _at_most(k: np.ndarray, m: np.ndarray, share: float) -> np.ndarray:

@@ -29,6 +29,7 @@ from hilum.report.sections.making import make_recipe, make_repetition, make_stag
 from hilum.report.sections.mistakes import make_mistakes, make_right
 from hilum.report.sections.neighbors import make_neighbor_examples, make_neighbors
 from hilum.report.sections.notes import make_notes
+from hilum.report.sections.papers import make_papers
 from hilum.report.sections.per_class import make_averages, make_per_class
 from hilum.report.sections.points import make_points
 from hilum.report.sections.projection import make_projection
@@ -76,7 +77,7 @@ CHAPTERS = (
         (make_neighbors, make_neighbor_examples, make_projection, make_anomaly, make_mapped_mistakes, make_exam),
     ),
     Chapter("test", "How often the test split was opened", (make_ledger,)),
-    Chapter("making", "How it was made", (make_repetition, make_recipe, make_augmented, make_stages)),
+    Chapter("making", "How it was made", (make_papers, make_repetition, make_recipe, make_augmented, make_stages)),
     Chapter("notes", "How to read the figures", (make_notes,)),
 )
 

@@ -24,7 +24,7 @@ from hilum.version import __version__
 from hilum.workflow.record import now
 
 SEAL, SCHEMA = "seal.json", "hilum.seal/1"
-EDITED = ("suspected-labels.csv",)
+EDITED = ("suspected-labels.csv", "answers.csv")
 """Files that people are asked to fill in."""
 
 PASSED_OVER = ("cache", "checkpoints")

@@ -239,11 +239,13 @@ def study_facts(study_dir: Path, manifest: Manifest, options: Options, outcome: 
 
 
 def _write_pages(study_dir: Path, outcomes: Sequence[RunOutcome]) -> Path:
-    from hilum.report import write_figures, write_report
+    from hilum.report import write_card, write_checklist, write_figures, write_report
 
     for outcome in outcomes:
         if outcome.status in ("done", "collapsed"):
             write_figures(study_dir / outcome.run)
+            write_card(study_dir / outcome.run)
+    write_checklist(study_dir)
     return write_report(study_dir)
 
 

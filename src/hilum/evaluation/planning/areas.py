@@ -18,6 +18,8 @@ from hilum.evaluation.planning.clustering import Clustering
 from hilum.evaluation.planning.shares import MOST
 from hilum.evaluation.power import LEVEL, POWER, fewest, smallest_difference
 
+_ROUNDS = 12
+
 
 def standard_error(area: float, positives: float, negatives: float) -> float:
     """Of an area on so many independent images of either kind, `area` in [0.5, 1)."""
@@ -63,10 +65,18 @@ def power_of_areas(
     level: float = LEVEL,
 ) -> float:
     """Of DeLong's test on the same images, or with `correlation` 0 of a z-test on two sets of so many other images."""
-    worth = clustering.worth(images)
-    error = standard_error_of_difference(first, second, *_sides(worth, prevalence), correlation)
-    shift, reach = abs(first - second) / error, normal_quantile(level)
-    return float(special.ndtr(shift - reach) + special.ndtr(-shift - reach))
+    sides, reach = _sides(clustering.worth(images), prevalence), normal_quantile(level)
+    low, high = sorted((first, second))
+    error = standard_error_of_difference(low, high, *sides, correlation)
+    both = _covariance(low, high, *sides, correlation) if correlation else 0.0
+    pulls = [(each - both) / error for each in (standard_error(low, *sides) ** 2, standard_error(high, *sides) ** 2)]
+    # DeLong's error is estimated from the same images: where the difference comes out smaller, the areas are others,
+    # and so is the error that it is held against. The draw where the two meet is found by putting one into the other.
+    draw = 0.0
+    for _ in range(_ROUNDS):
+        seen = (_inside(low - pulls[0] * draw), _inside(high + pulls[1] * draw))
+        draw = (reach * standard_error_of_difference(*seen, *sides, correlation) - (high - low)) / error
+    return float(special.ndtr(-draw) + special.ndtr(-(high - low) / error - reach))
 
 
 def images_to_tell(
@@ -99,6 +109,10 @@ def smallest_difference_of_areas(
         0.9999 - base,
         power,
     )
+
+
+def _inside(area: float) -> float:
+    return min(max(area, 0.5), 0.99999)
 
 
 def _sides(images: float, prevalence: float) -> tuple[float, float]:

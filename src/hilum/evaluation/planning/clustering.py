@@ -53,6 +53,13 @@ class Clustering:
         """The design effect (Kish 1965): by how much the variance of a share exceeds that of independent images."""
         return 1 + (self.weighted - 1) * self.correlation
 
+    @property
+    def smoothness(self) -> float:
+        """How far McNemar's test, patient by patient, is less coarse than on single images, in [0, 0.5]; see
+        `power.paired_power`. By simulation it lies half-way where patients have two images or more.
+        """
+        return min(1.0, self.weighted - 1) / 2
+
     def worth(self, images: float) -> float:
         """Independent images that so many are worth."""
         return images / self.effect

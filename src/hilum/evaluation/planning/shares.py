@@ -39,7 +39,8 @@ def images_for_width(share: float, within: float, clustering: Clustering, level:
 
 def power_paired(images: float, discordant: float, difference: float, clustering: Clustering, level: float) -> float:
     """Of McNemar's exact test on the same images."""
-    return paired_power(clustering.worth(images), discordant, abs(difference), level)
+    smooth = clustering.smoothness
+    return paired_power(clustering.worth(images), discordant, abs(difference), level, smooth=smooth)
 
 
 def power_unpaired(images: float, base: float, difference: float, clustering: Clustering, level: float) -> float:
@@ -51,7 +52,8 @@ def images_to_tell_paired(
     difference: float, discordant: float, clustering: Clustering, power: float = POWER, level: float = LEVEL
 ) -> int | None:
     """Fewest images on which McNemar's exact test sees a difference with a power; None beyond `MOST`."""
-    worth = fewest(lambda n: paired_power(n, discordant, abs(difference), level) >= power, MOST)
+    gain, smooth = abs(difference), clustering.smoothness
+    worth = fewest(lambda n: paired_power(n, discordant, gain, level, smooth=smooth) >= power, MOST)
     return None if worth is None else math.ceil(worth * clustering.effect - 1e-9)
 
 
