@@ -18,7 +18,7 @@ from hilum.report.sections.section import TEMPLATES, Section, render
 from hilum.report.study_folder import Study
 from hilum.report.words import join_words, render_estimate, render_interval, render_percent
 
-WIDTH, HEIGHT, INSET = 720.0, 560.0, 14.0
+WIDTH, INSET = 720.0, 14.0
 NAMES = {"train": "training", "val": "validation", "test": "test", "copy": "oversampled copy"}
 METHODS = {"tsne": "t-SNE", "umap": "UMAP", "pca": "PCA"}
 
@@ -75,12 +75,13 @@ def render_map(folder: Path, labels: Sequence[str], run: str) -> Section:
 def plot_map(document: Mapping[str, Any], labels: Sequence[str]) -> Figure:
     """Training points first, so that the others lie on top; colour by class, shape by split."""
     order = sorted(range(len(document["rows"])), key=lambda i: list(NAMES).index(document["rows"][i][2]))
-    reach = min(WIDTH, HEIGHT) / 2 - INSET
+    reach = WIDTH / 2 - INSET
+    height = 2 * INSET + 2 * reach * max((abs(y) for _, y in document["points"]), default=0.1)
     body = Markup("").join(
         mark_of(
             document["rows"][i][2],
-            WIDTH / 2 + document["points"][i][0] * reach * WIDTH / HEIGHT,
-            HEIGHT / 2 - document["points"][i][1] * reach,
+            WIDTH / 2 + document["points"][i][0] * reach,
+            height / 2 - document["points"][i][1] * reach,
             class_colour(list(labels).index(document["rows"][i][1])),
             i,
         )
@@ -89,7 +90,7 @@ def plot_map(document: Mapping[str, Any], labels: Sequence[str]) -> Figure:
     method = METHODS[document["method"]]
     counts = join_words([f"{shown:,} {NAMES[split]}" for split, (shown, _) in document["shown"].items() if shown])
     description = f"{method} map of {counts} pictures, coloured by class; the purity below it says what it shows."
-    return Figure(WIDTH, HEIGHT, f"{method} map of the embedding", description, body)
+    return Figure(WIDTH, height, f"{method} map of the embedding", description, body)
 
 
 def mark_of(split: str, x: float, y: float, colour: str, number: int | None = None) -> Markup:
@@ -126,10 +127,10 @@ def _sentence(document: Mapping[str, Any], present: Sequence[str]) -> str:
     copies = document["shown"].get("copy", [0])[0]
     extra = f" and {copies:,} oversampled copies" if copies else ""
     return (
-        f"{METHODS[document['method']]} of what enters the head: a point is a picture ({join_words(some)}{extra}), drawn "
-        "by the seed where not all are shown. Point at one, or walk with the arrow keys, to see the X-ray. Distances "
-        "between clusters, and their sizes, mean nothing on such a map; clusters of training pictures show what was "
-        "learned by heart, and only the other shapes show what holds for new patients."
+        f"{METHODS[document['method']]} of what enters the head: a point is a picture ({join_words(some)}{extra}), "
+        "drawn by the seed where not all are shown. Point at one, or walk with the arrow keys, to see the X-ray. "
+        "Distances between clusters, and their sizes, mean nothing on such a map; clusters of training pictures show "
+        "what was learned by heart, and only the other shapes show what holds for new patients."
     )
 
 
