@@ -26,6 +26,7 @@ __all__ = [
     "neighbors",
     "plan",
     "predict",
+    "project",
     "study",
     "train",
     "verify",
@@ -38,7 +39,7 @@ def __getattr__(name: str) -> Any:
         from hilum.serving import front
 
         return getattr(front, name)
-    if name in ("study", "train", "anomaly", "embed", "neighbors", "evaluate", "explain", "export", "plan"):
+    if name in ("study", "train", "anomaly", "embed", "neighbors", "project", "evaluate", "explain", "export", "plan"):
         from hilum import api
 
         return getattr(api, name)

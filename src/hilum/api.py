@@ -25,6 +25,7 @@ from hilum.workflow.folds import Repetition, repeat_recipe
 from hilum.workflow.neighbors import NeighborsOptions, NeighborsResult, neighbors_of
 from hilum.workflow.options import Options
 from hilum.workflow.pilot import make_plan
+from hilum.workflow.project import Map, project_run
 from hilum.workflow.recipe_file import find_recipe
 from hilum.workflow.study import Study, run_study
 from hilum.workflow.train import Run, train_recipe
@@ -557,3 +558,36 @@ def neighbors(
         out=None if out is None else Path(out), device=device, seed=seed,
     )  # fmt: skip
     return neighbors_of(Path(model), [Path(each) for each in paths], options, voice)
+
+
+def project(
+    model: str | Path,
+    *,
+    out: str | Path = "map",
+    method: str = "tsne",
+    perplexity: float = 30.0,
+    points: int = 1500,
+    oversample: bool = False,
+    test: bool = False,
+    device: str = "auto",
+    seed: int = 0,
+    voice: Voice | None = None,
+) -> Map:
+    """Draws the map of a model's embedding, with the purity of its neighbourhoods.
+
+    Args:
+        model: a model file in its study.
+        out: a folder for the page, the points and the small pictures.
+        method: `tsne`, `umap` or `pca`.
+        perplexity: of t-SNE; for UMAP the number of neighbours.
+        points: images that are drawn at most.
+        oversample: adds the copies of one oversampled epoch, changed by the recipe's augmentation.
+        test: draws test images too.
+
+    Raises:
+        HilumError: no study around the model, or an option that makes no map, in one line.
+    """
+    return project_run(
+        Path(model), Path(out), method=method, perplexity=perplexity, points=points, oversample=oversample, test=test,
+        device=device, seed=seed, voice=voice,
+    )  # fmt: skip

@@ -608,6 +608,52 @@ def neighbors(
     return run_neighbors_command(model, data, options, as_json=json)
 
 
+def project(
+    model: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="MODEL")],
+    /,
+    *,
+    method: Literal["tsne", "umap", "pca"] = "tsne",
+    perplexity: float = 30.0,
+    points: int = 1500,
+    oversample: bool = False,
+    test: bool = False,
+    out: Annotated[Path, tyro.conf.arg(metavar="FOLDER")] = Path("map"),
+    device: Device = "auto",
+    seed: int = 0,
+    json: bool = False,
+) -> int:
+    """Draw the map of a model's embedding, with the purity of its neighbourhoods.
+
+    Example: hilum project runs/chest_xray/finetuned/model.safetensors --oversample --out map
+
+    Args:
+        model: a model file in its study.
+        method: tsne, umap (needs '.[umap]') or pca.
+        perplexity: of t-SNE; for UMAP the number of neighbours.
+        points: images that are drawn at most.
+        oversample: add the copies of one oversampled epoch, changed by the recipe's augmentation, as rings.
+        test: draw test images too.
+        out: a folder for the page, the points and the small pictures.
+        device: where to compute.
+        seed: of the map, of the images that are drawn, and of the copies.
+        json: print one JSON document.
+    """
+    from hilum.cli.neighbors import run_project_command
+
+    return run_project_command(
+        model,
+        out,
+        method=method,
+        perplexity=perplexity,
+        points=points,
+        oversample=oversample,
+        test=test,
+        device=device,
+        seed=seed,
+        as_json=json,
+    )
+
+
 def compare(
     runs: tyro.conf.Positional[tuple[Path, ...]],
     /,

@@ -30,6 +30,7 @@ COMMANDS: dict[str, Callable[..., int]] = {
     "anomaly": anomalies.anomaly,
     "embed": commands.embed,
     "neighbors": commands.neighbors,
+    "project": commands.project,
     "compare": commands.compare,
     "replay": commands.replay,
     "plan": commands.plan,

@@ -9,6 +9,7 @@ from typing import Any
 from hilum.cli.terminal import Terminal, print_json, print_line, render_table
 from hilum.workflow.embed import embed_data
 from hilum.workflow.neighbors import Answer, NeighborsOptions, NeighborsResult, neighbors_of
+from hilum.workflow.project import project_run
 
 REJECTED, NOTHING = 3, 4
 LISTED = 7
@@ -66,6 +67,21 @@ def run_neighbors_command(model: Path, data: Sequence[Path], options: NeighborsO
     if result.answers and len(result.refused) == len(result.answers):
         return NOTHING
     return REJECTED if result.rejected or (result.answers and result.refused) else 0
+
+
+def run_project_command(model: Path, out: Path, *, as_json: bool, **wishes: Any) -> int:
+    """Draws the map and prints what its purity says; returns the exit code."""
+    from hilum.report.projection_page import describe_map
+
+    found = project_run(model, out, voice=Terminal(quiet=as_json), **wishes)
+    if as_json:
+        print_json({"page": str(found.page), **found.document})
+    else:
+        settings = ", ".join(f"{name} {value}" for name, value in found.document["settings"].items())
+        print_line(f"{found.document['method']}: {settings}")
+        print_line(describe_map(found.document))
+        print_line(str(found.page))
+    return 0
 
 
 def _print(result: NeighborsResult) -> None:

@@ -67,7 +67,7 @@ def render_map(folder: Path, labels: Sequence[str], run: str) -> Section:
         neighbors=next(iter(document["purity"].values()), {"neighbors": 0})["neighbors"],
         purities=purities,
         ends=(0.0, 1.0),
-        reading=_reading(document, purities),
+        reading=describe_purity(document, run),
     )
     return Section("The map of its embedding", html, (TEMPLATES / "projection.js").read_text(encoding="utf-8"))
 
@@ -148,7 +148,9 @@ def _settings(document: Mapping[str, Any]) -> str:
     return f"{METHODS[document['method']]}: {', '.join(parts)}."
 
 
-def _reading(document: Mapping[str, Any], purities: Sequence[Purity]) -> str:
+def describe_purity(document: Mapping[str, Any], run: str) -> str:
+    """What the purity of the last split that was held out says, in a sentence."""
+    purities = [_purity(name, each, run) for name, each in document["purity"].items()]
     held = [each for each in purities if "embedding" in each.name and not each.name.startswith("training")]
     if not held:
         return ""
