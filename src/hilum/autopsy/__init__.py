@@ -12,7 +12,7 @@ import sys
 from types import ModuleType
 from typing import Any
 
-from hilum.autopsy.autopsy import take_apart
+from hilum.autopsy.checks import take_apart
 from hilum.autopsy.read import read_report, read_typed
 from hilum.autopsy.values import Autopsy, Finding, Report, Severity
 

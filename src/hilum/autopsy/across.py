@@ -9,7 +9,7 @@ from itertools import combinations
 
 from hilum.autopsy.granularity import Share, shares_of
 from hilum.autopsy.values import Case, Figure, Finding, Report
-from hilum.autopsy.wording import join, of
+from hilum.autopsy.wording import count, join, of
 from hilum.evaluation.intervals import wilson_interval
 
 MANY_VALUES = 1000
@@ -38,18 +38,22 @@ def _equal_rows(cases: Sequence[Case]) -> Iterator[Finding]:
         if one.row is other.row or one.sample_name != other.sample_name:
             continue
         if one.matrix is not None and one.matrix == other.matrix:
-            sentence = f"{one.title} and {other.title} have the same matrix in every cell, {[list(row) for row in one.matrix]}."
+            sentence = (
+                f"{one.title} and {other.title} have the same matrix in every cell, "
+                f"{[list(row) for row in one.matrix]}."
+            )
             yield Finding("equal-rows", "suspicious", "Two rows equal to the digit", sentence)
             continue
         shared = _shared(one, other)
         if not shared or any(a.printed.text != b.printed.text for a, b in shared):
             continue
-        possible = math.prod(_values(one, a) for a, _ in shared)
+        possible = _possible(one, [a for a, _ in shared])
         if len(shared) > 1 and possible >= MANY_VALUES:
             listed = join([a.said for a, _ in shared])
             sentence = (
                 f"{one.title} and {other.title} are equal to the digit in {listed}; among models within "
-                f"{100 * NEIGHBOURHOOD:.0f} points of each other that happens about once in {_round(possible):,} times by chance."
+                f"{100 * NEIGHBOURHOOD:.0f} points of each other that happens about once in "
+                f"{_round(possible):,} times by chance."
             )
             yield Finding("equal-rows", "suspicious", "Two rows equal to the digit", sentence)
 
@@ -62,14 +66,17 @@ def _shared(one: Case, other: Case) -> list[tuple[Figure, Figure]]:
     return [(mine[key], theirs[key]) for key in mine if key in theirs]
 
 
-def _values(case: Case, figure: Figure) -> float:
-    """How many values the figure could have in a neighbourhood of 10 points; an accuracy follows from its classes."""
-    recalls = [each for each in case.find("sensitivity") if each.over in case.classes]
-    if figure.metric == "accuracy" and len(recalls) > 1 and len(recalls) == len(case.classes):
-        return 1.0
-    share = next((each for each in shares_of(case) if each.figure is figure), None)
-    step = max(figure.printed.step, 1 / share.n if share and share.n else 0.0)
-    return max(1.0, NEIGHBOURHOOD / step)
+def _possible(case: Case, figures: Sequence[Figure]) -> float:
+    """How many rows models in a neighbourhood of 10 points could have.
+
+    Counted are the recalls of the classes, or else the accuracy: the others follow from those so closely that all
+    of them together count as five values.
+    """
+    steps = {share.figure: max(share.printed.step, 1 / share.n if share.n else 0.0) for share in shares_of(case)}
+    recalls = [each for each in figures if each in steps and each.metric == "sensitivity"]
+    own = recalls if len(recalls) > 1 else [each for each in figures if each in steps][:1]
+    others = [each for each in figures if each not in own and not (own is recalls and each.metric == "accuracy")]
+    return math.prod(max(1.0, NEIGHBOURHOOD / steps[each]) for each in own) * (5 if others else 1)
 
 
 def _round(number: float) -> int:
@@ -82,7 +89,9 @@ def _ranking(cases: Sequence[Case]) -> Iterator[Finding]:
     groups: dict[str, list[Share]] = defaultdict(list)
     for case in cases:
         for share in shares_of(case):
-            if share.figure.metric == "accuracy" and share.n and len(share.printed.whole(share.n, "rounded")):
+            if share.figure.metric != "accuracy" or case.sample_name == "train" or not share.printed.exact:
+                continue
+            if share.n and len(share.printed.whole(share.n, "rounded")):
                 groups[case.sample_name].append(share)
     for members in groups.values():
         ranked = sorted(members, key=lambda each: -each.printed.value)
@@ -101,18 +110,20 @@ def _undecided(ranked: Sequence[Share]) -> Iterator[Finding]:
         low = other.printed.whole(n, "rounded")[0]
         p = min(1.0, 2 * 0.5 ** (high - low))
         if p > SIGNIFICANCE:
-            never.append(f"{_row_of(other)} ({other.printed.text}, {high - low} images fewer, p = {p:.2g})")
+            never.append(f"{_row_of(other)} ({other.printed.text}, {count(high - low, 'image')} fewer, p = {p:.2g})")
         elif wilson_interval(low / n, n).high > wilson_interval(best.printed.whole(n, "rounded")[0] / n, n).low:
             maybe.append(f"{_row_of(other)} ({other.printed.text})")
     if never:
         sentence = (
-            f"{_row_of(best)} ({best.printed.text}, {of(high, n)}) is not shown to be better than {join(never)}: McNemar's test "
+            f"{_row_of(best)} ({best.printed.text}, {of(high, n)}) is not shown to be better than "
+            f"{join(never)}: McNemar's test "
             "at its most favourable, with every difference in favour of the first."
         )
         yield Finding("ranking", "note", "A best row that is not shown to be best", sentence)
     if maybe:
         sentence = (
-            f"The 95 % intervals of {_row_of(best)} ({best.printed.text}) and {join(maybe)} on {n:,} images overlap: whether "
+            f"The 95 % intervals of {_row_of(best)} ({best.printed.text}) and {join(maybe)} on {n:,} "
+            "images overlap: whether "
             "they differ only a comparison image by image can tell, and none is printed."
         )
         yield Finding("ranking", "note", "A best row that is not shown to be best", sentence)
@@ -127,7 +138,7 @@ def _gaps(cases: Sequence[Case]) -> Iterator[Finding]:
     by_row: dict[str, dict[str, Share]] = defaultdict(dict)
     for case in cases:
         for share in shares_of(case):
-            if share.figure.metric == "accuracy":
+            if share.figure.metric == "accuracy" and share.printed.vague not in ("above", "below"):
                 by_row[case.row.name].setdefault(case.sample_name, share)
     wide = []
     for name, samples in by_row.items():
@@ -137,7 +148,8 @@ def _gaps(cases: Sequence[Case]) -> Iterator[Finding]:
     if wide:
         listed = join([f"{name}: {words}" if name else words for name, words in wide])
         sentence = (
-            f"Validation and test disagree by more than chance allows ({listed}): the two are not images of one kind, or patients "
+            f"Validation and test disagree by more than chance allows ({listed}): the two are not images "
+            "of one kind, or patients "
             "stand in training and validation."
         )
         yield Finding("gap", "suspicious", "Validation and test far apart", sentence)
@@ -149,4 +161,7 @@ def _apart(val: Share, test: Share) -> str:
     error = math.sqrt(sum(variance))
     if not error or abs(difference) < FAR or abs(difference) < 2.6 * error:
         return ""
-    return f"{val.printed.text} against {test.printed.text}, {abs(100 * difference):.1f} points, {abs(difference) / error:.0f} standard errors"
+    return (
+        f"{val.printed.text} against {test.printed.text}, {abs(100 * difference):.1f} points, "
+        f"{abs(difference) / error:.0f} standard errors"
+    )

@@ -94,7 +94,10 @@ def _orders(case: Case, matrix: np.ndarray, wanted: range) -> str:
                 for row, column in enumerate(order)
                 if row != column
             ]
-            return f"It fits with the columns in another order ({join(moved)}): then {of(hits, int(matrix.sum()))} are right."
+            return (
+                f"It fits with the columns in another order ({join(moved)}): then "
+                f"{of(hits, int(matrix.sum()))} are right."
+            )
     best = max(sums.values())
     return f"No order of the classes gives it either: the best has {of(best, int(matrix.sum()))} right."
 

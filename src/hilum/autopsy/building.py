@@ -120,7 +120,7 @@ def finish(
     Raises:
         DataError: nothing to look at, a class twice, or classes that do not fit matrices and counts.
     """
-    kept = tuple(_described(row) for row in rows if row.figures or row.matrix)
+    kept = tuple(_described(row, samples) for row in rows if row.figures or row.matrix)
     if not kept:
         raise DataError(
             f"autopsy: {name}", expected="a confusion matrix or figures with names", found="neither", way_out=EXAMPLE
@@ -141,7 +141,12 @@ def finish(
     )
 
 
-def _described(row: Row) -> Row:
+def _described(row: Row, samples: Mapping[str, Sample]) -> Row:
+    """The row with its figures on the only sample that is described, where they name none."""
+    if len(samples) == 1:
+        (only,) = samples
+        figures = tuple(replace(each, sample=each.sample or only) for each in row.figures)
+        row = replace(row, figures=figures, sample=row.sample or only)
     spread = any(each.printed.spread for each in row.figures)
     return replace(row, averaged=row.averaged or spread)
 

@@ -1,4 +1,5 @@
-"""A model that says nothing: one class for all, calls without relation to the labels, an accuracy that a constant has."""
+"""A model that says nothing: one class for all, calls without relation to the labels, an accuracy that a "
+"constant has."""
 
 from __future__ import annotations
 
@@ -84,7 +85,10 @@ def _constant(case: Case) -> Iterator[Finding]:
         if not len(whole):
             continue
         if most in whole and len(whole) == 1:
-            sentence = f"{figure.said} is {of(most, n)}: just the share of {largest}, as if everything had been called {largest}."
+            sentence = (
+                f"{figure.said} is {of(most, n)}: just the share of {largest}, as if everything had been "
+                f"called {largest}."
+            )
             yield Finding("majority-share", "suspicious", "The accuracy of a constant answer", sentence, case.title)
         elif wilson_interval(whole[-1] / n, n).high < most / n:
             chance = f", and {100 / len(counts):.0f} % is what calls at random, as many of each class, would have"

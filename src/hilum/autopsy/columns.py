@@ -31,7 +31,8 @@ def find_by_calls(case: Case) -> Iterator[Finding]:
     names, listing = join([each.said for each in figures]), join([each.said for each in recalls])
     if not possible:
         sentence = (
-            f"{names} cannot stand beside {listing}: of {count(len(left[0]), 'way')} to call the wrong images none gives it, "
+            f"{names} cannot stand beside {listing}: of {count(len(left[0]), 'way')} to call the wrong "
+            "images none gives it, "
             "for a class or as an average."
         )
         yield Finding("no-matrix", "impossible", "No matrix gives these figures", sentence, case.title)

@@ -10,9 +10,11 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from hilum.autopsy.printed import SINGLE, Printed, Rule
 from hilum.autopsy.values import MOST_IMAGES, Case, Figure, Finding, Report, Sample
-from hilum.autopsy.wording import join, listed, of
+from hilum.autopsy.wording import count, join, listed, of
 
 
 @dataclass(frozen=True)
@@ -84,7 +86,7 @@ def find_no_count(share: Share, sizes: dict[str, int]) -> Iterator[Finding]:
         return
     low = int(printed.value * n + 1e-9)
     near = [k for k in (low, low + 1) if 0 <= k <= n]
-    images = f"{n:,} images" if not share.of else f"{n:,} images of {share.of}"
+    images = count(n, "image") if not share.of else f"{count(n, 'image')} of {share.of}"
     around = join([f"{of(k, n, printed.decimals + 1 if printed.percent else 3)}" for k in near])
     sentence = f"{share.figure.said} is no whole number of {images}: {around}."
     yield Finding(
@@ -102,14 +104,15 @@ def _elsewhere(share: Share, sizes: dict[str, int]) -> str:
         if n != share.n and len(fits) == 1 and chance < 0.2:
             said = {"val": "validation"}.get(name, name)
             return (
-                f" It is {of(fits[0], n)}, of the {said} images of the same report; one in {round(1 / chance):,} figures "
+                f" It is {of(fits[0], n)}, of the {said} images of the same report; one in "
+                f"{round(1 / chance):,} figures "
                 "would fit them by chance."
             )
     return ""
 
 
 def find_one_size(shares: Sequence[Share], sample: Sample, title: str) -> Iterator[Finding]:
-    """`no-one-size` (impossible), `sizes` (note): whether one n gives all shares of one sample, by one rule of rounding.
+    """`no-one-size` (impossible), `sizes` (note): whether one n gives all shares of one sample, by one rule.
 
     Args:
         shares: with unknown n, of the same images.
@@ -120,8 +123,7 @@ def find_one_size(shares: Sequence[Share], sample: Sample, title: str) -> Iterat
         return
     whose = f" of {exact[0].of}" if exact[0].of else ""
     reach = sample.sizes
-    fitting = {rule: [n for n in reach if all(each.printed.whole(n, rule) for each in exact)] for rule in SINGLE}
-    found = next((numbers for numbers in fitting.values() if numbers), [])
+    found = next((sizes for rule in SINGLE if (sizes := sizes_of(exact, reach, rule))), [])
     bounded = sample.high is not None
     if found and (len(texts) > 1 or bounded):
         sentence = f"{join(texts)} can be shares of {listed(found)} images{whose}, of all numbers up to {reach[-1]:,}."
@@ -146,17 +148,31 @@ def _no_size(shares: Sequence[Share], reach: range, whose: str) -> str:
     span = f"No number of images{whose} from {reach[0]:,} to {reach[-1]:,} gives"
     if len(texts) == 1:
         return f"{span} {texts[0]} as a share."
-    sentence = f"{span} all of {join(texts)}, whether they are rounded or cut off: not all of them are shares of the same images."
-    beyond, loose = _smallest(shares), [n for n in reach if all(each.printed.whole(n, "any") for each in shares)]
+    sentence = (
+        f"{span} all of {join(texts)}, whether they are rounded or cut off: not all of them are shares of "
+        "the same images."
+    )
+    beyond, loose = _smallest(shares), sizes_of(shares, reach, "any")
     more = f" The smallest number that does is {beyond:,}." if beyond else ""
     if loose:
         more += f" Only with each figure rounded by a rule of its own do {listed(loose)} fit."
     return sentence + more
 
 
-def _smallest(shares: Sequence[Share], rules: Sequence[Rule] = SINGLE) -> int:
-    numbers = (n for n in range(1, 50 * MOST_IMAGES) if any(all(s.printed.whole(n, r) for s in shares) for r in rules))
-    return next(numbers, 0)
+def _smallest(shares: Sequence[Share]) -> int:
+    """The smallest number of images of which all are shares, by one rule; 0 where there is none in reach."""
+    found = [sizes[0] for rule in SINGLE if (sizes := sizes_of(shares, range(1, 50 * MOST_IMAGES), rule))]
+    return min(found, default=0)
+
+
+def sizes_of(shares: Sequence[Share], reach: range, rule: Rule) -> list[int]:
+    """Numbers of images in reach of which every share is k/n for some k."""
+    n = np.arange(reach.start, reach.stop)
+    fit = np.ones(len(n), dtype=bool)
+    for share in shares:
+        low, high = share.printed.bounds(rule)
+        fit &= np.maximum(np.ceil(low * n), 0) <= np.minimum(np.floor(high * n), n)
+    return n[fit].tolist()
 
 
 def find_granularity(report: Report, cases: Sequence[Case]) -> Iterator[Finding]:

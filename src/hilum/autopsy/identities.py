@@ -39,7 +39,10 @@ def _said_twice(case: Case) -> Iterator[Finding]:
     for one, other in combinations(case.figures, 2):
         same = (one.metric, one.over) == (other.metric, other.over) and plain_words(one.name) == plain_words(other.name)
         if same and not one.printed.meets(other.printed):
-            sentence = f"{one.name} is printed as {one.printed.text} and as {other.printed.text}: no one number is printed both ways."
+            sentence = (
+                f"{one.name} is printed as {one.printed.text} and as {other.printed.text}: no one number "
+                "is printed both ways."
+            )
             yield Finding("said-twice", "impossible", "One figure, two values", sentence, case.title)
 
 
@@ -65,25 +68,29 @@ def _f1(case: Case) -> Iterator[Finding]:
         own = figure.printed.bounds()
         exact = harmonic(precision.printed.value, recall.printed.value)
         sums = (
-            f"2 x {precision.printed.text} x {recall.printed.text} / ({precision.printed.text} + {recall.printed.text}) = "
+            f"2 x {precision.printed.text} x {recall.printed.text} / ({precision.printed.text} + "
+            f"{recall.printed.text}) = "
             f"{figure.printed.show(exact)}"
         )
         one_class = (figure.over or (case.report.positive if case.binary else "")) in (*case.classes, "micro")
         if case.row.averaged:
             one_class = False
         if own[0] > high:
-            sentence = f"{figure.said} is above the harmonic mean of its precision and recall, {sums}, which no class and no average exceeds."
+            sentence = (
+                f"{figure.said} is above the harmonic mean of its precision and recall, {sums}, which no "
+                "class and no average exceeds."
+            )
             yield Finding("f1", "impossible", "F1 without its precision and recall", sentence, case.title)
         elif own[1] < low and one_class:
             sentence = f"{figure.said} is not the harmonic mean of its precision and recall: {sums}."
             yield Finding("f1", "impossible", "F1 without its precision and recall", sentence, case.title)
         elif own[1] < low and not figure.over and not case.row.averaged:
             sentence = (
-                f"{figure.said} is below the harmonic mean of precision and recall, {sums}: so it is an average over classes "
+                f"{figure.said} is below the harmonic mean of precision and recall, {sums}: so it is an "
+                "average over classes "
                 "or folds, which the report does not say."
             )
-            severity = "suspicious" if own[1] < 0.97 * low else "note"
-            yield Finding("f1-averaged", severity, "An F1 that must be an average", sentence, case.title)
+            yield Finding("f1-averaged", "note", "An F1 that must be an average", sentence, case.title)
 
 
 def harmonic(precision: float, recall: float) -> float:
@@ -96,7 +103,8 @@ def _of(case: Case, metric: str, over: str) -> Figure | None:
 
 
 def recalls_of(case: Case) -> list[Figure]:
-    """The printed recall of every class, in their order; empty where one is missing. With two classes specificity is one."""
+    """The printed recall of every class, in their order; empty where one is missing. With two classes "
+    "specificity is one."""
     by: dict[str, Figure] = {each.over: each for each in case.find("sensitivity") if each.over in case.classes}
     if len(case.classes) == 2 and case.report.positive in case.classes:
         (other,) = [each for each in case.classes if each != case.report.positive]
@@ -147,7 +155,10 @@ def _accuracy_misfit(case: Case, accuracy: Printed, recalls: list[Figure], spans
             right = [str(each[0]) if len(each) == 1 else f"{each[0]} to {each[-1]}" for each in whole]
             total = f"{low:,}" if low == high else f"{low:,} to {high:,}"
             share = accuracy.show(low / n) + ("" if low == high else f" to {accuracy.show(high / n)}")
-            return f"of {join([f'{count:,}' for count in counts])} images {join(right)} are right, {total} of {n:,} in all, which is {share}"
+            return (
+                f"of {join([f'{count:,}' for count in counts])} images {join(right)} are right, {total} of "
+                f"{n:,} in all, which is {share}"
+            )
         return ""
     real = (
         sum(c * s[0] for c, s in zip(counts, spans, strict=True)) / n,
@@ -155,7 +166,10 @@ def _accuracy_misfit(case: Case, accuracy: Printed, recalls: list[Figure], spans
     )
     if _meet(accuracy.bounds(), real):
         return ""
-    return f"with {join([f'{count:,}' for count in counts])} images they make {accuracy.show(real[0])} to {accuracy.show(real[1])}"
+    return (
+        f"with {join([f'{count:,}' for count in counts])} images they make {accuracy.show(real[0])} to "
+        f"{accuracy.show(real[1])}"
+    )
 
 
 def _same(case: Case) -> Iterator[Finding]:
@@ -166,7 +180,10 @@ def _same(case: Case) -> Iterator[Finding]:
             if not micro and (figure.metric, figure.over) != ("sensitivity", "weighted"):
                 continue
             if not figure.printed.meets(accuracy.printed):
-                sentence = f"{figure.said} and {accuracy.said} differ, but a {figure.over} average of this figure is the accuracy."
+                sentence = (
+                    f"{figure.said} and {accuracy.said} differ, but a {figure.over} average of this figure "
+                    "is the accuracy."
+                )
                 yield Finding("same-figure", "impossible", "One figure under two names", sentence, case.title)
 
 

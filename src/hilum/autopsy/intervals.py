@@ -35,7 +35,8 @@ def find_intervals(case: Case, rows_are: tuple[str, ...], matrix: np.ndarray | N
         first = rows[0]
         wide = " and ".join(f"{row['figure']} lies between {row['low']} and {row['high']}" for row in rows[:1])
         sentence = (
-            f"With 95 % confidence {wide} (Wilson; exact {first['exact_low']} to {first['exact_high']}): {first['k']} of "
+            f"With 95 % confidence {wide} (Wilson; exact {first['exact_low']} to {first['exact_high']}): "
+            f"{first['k']} of "
             f"{first['n']:,} images, taken as independent."
         )
         yield Finding(
@@ -97,8 +98,10 @@ def _narrow(case: Case) -> Iterator[Finding]:
         step = sum(end.step for end in share.figure.interval)
         if high - low + step < TOO_NARROW * (wilson.high - wilson.low):
             sentence = (
-                f"The interval of {share.figure.said}, {share.figure.interval[0].text} to {share.figure.interval[1].text}, is "
-                f"{(high - low) / (wilson.high - wilson.low):.2f} times as wide as that of {share.n:,} independent images, "
+                f"The interval of {share.figure.said}, {share.figure.interval[0].text} to "
+                f"{share.figure.interval[1].text}, is "
+                f"{(high - low) / (wilson.high - wilson.low):.2f} times as wide as that of {share.n:,} "
+                "independent images, "
                 f"{100 * wilson.low:.1f} to {100 * wilson.high:.1f} %; it would take about "
                 f"{share.n * ((wilson.high - wilson.low) / max(high - low, 1e-6)) ** 2:,.0f} images."
             )

@@ -63,7 +63,8 @@ def _against_counts(case: Case, counts: tuple[int, ...]) -> Iterator[Finding]:
     total = sum(rows)
     size = f" in all {total:,} of {sum(counts):,}" if total != sum(counts) else ""
     sentence = (
-        f"The images are {named}; the rows of the matrix add up to {join([f'{each:,}' for each in rows])}, the columns to "
+        f"The images are {named}; the rows of the matrix add up to {join([f'{each:,}' for each in rows])}, "
+        "the columns to "
         f"{join([f'{each:,}' for each in columns])}{',' + size if size else ''}: neither fits, in any order."
     )
     yield Finding("class-counts", "impossible", "Matrix of other images", sentence, case.title)

@@ -78,7 +78,7 @@ def understand_sample(text: str) -> str:
     """`val` for `validation set`; any other name as it is, in lower case."""
     words = plain_words(text)
     sample, rest = _take(SAMPLES, words)
-    return sample if sample and not re.sub(_FILLERS, " ", rest).strip() else words
+    return sample if sample and not re.sub(_FILLERS, " ", rest).strip() else text.strip().casefold()
 
 
 def _take(table: dict[str, str], words: str) -> tuple[str, str]:

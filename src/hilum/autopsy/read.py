@@ -62,7 +62,9 @@ def _is_braced_matrix(text: str) -> bool:
 
 
 def _is_typed(text: str) -> bool:
-    return any(character.isdigit() for character in text) and any(character in " =:[{%" for character in text)
+    if text.lstrip().startswith(("{", "[")):
+        return True
+    return any(character.isdigit() for character in text) and any(character in " =:%" for character in text)
 
 
 def _read_file(path: Path) -> Report:

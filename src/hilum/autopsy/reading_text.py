@@ -14,14 +14,18 @@ from hilum.autopsy.values import Figure, Matrix, Report, Row, Sample
 _INT = r"\d+(?![\d.%])"
 _LINE = rf"{_INT}(?:[ \t]*[, \t][ \t]*{_INT})+"
 _SLASHED = re.compile(
-    rf"(?:^|(?<=[,;\n:]))[ \t]*(?:(?:confusion(?: matrix)?|matrix|cm)[ \t]*[:=]?\s*)?({_LINE}(?:\s*[/;|\n]\s*{_LINE})+)(?=\s*(?:[,;\n/|]|$|[^\W\d]))",
+    rf"(?:^|(?<=[,;\n:]))[ \t]*(?:(?:confusion(?: matrix)?|matrix|cm)[ \t]*[:=]?\s*)?({_LINE}(?:\s*[/;|\n]\s*{_LINE})+)"
+    r"(?=\s*(?:[,;\n/|]|$|[^\W\d]))",
     re.IGNORECASE,
 )
 _BRACKETS = re.compile(r"(?:np\.)?(?:array\s*)?\(?\s*[\[({]\s*(?:[\[({][^\[\](){}]*[\])}]\s*,?\s*)+[\])}]\s*\)?")
 _INNER = re.compile(r"[\[({]([^\[\](){}]*)[\])}]")
 _CELLS = re.compile(r"\b(tp|fn|fp|tn)\s*[=:]?\s*(\d+)\b", re.IGNORECASE)
 _NUMBER = r"[-+]?(?:\d+(?:\.\d+)?|\.\d+)(?:e-?\d+)?(?:\s*%)?"
-_VALUE = rf"(?:(?:about|around|approximately|ca\.|over|[<>≥≤~≈]=?)\s*)?{_NUMBER}(?:\s*(?:±|\+/-)\s*{_NUMBER})?(?:\s*(?:-|–|to)\s*{_NUMBER})?"
+_VALUE = (
+    rf"(?:(?:about|around|approximately|ca\.|over|[<>≥≤~≈]=?)\s*)?{_NUMBER}(?:\s*(?:±|\+/-)\s*{_NUMBER})?"
+    rf"(?:\s*(?:-|–|to)\s*{_NUMBER})?"
+)
 _ITEM = re.compile(
     rf"(?P<name>[^\d]*?)(?<![\w.])(?P<values>{_VALUE}(?:[\s/]+{_VALUE})*)(?P<ends>\s*\x01\d+\x02)?", re.IGNORECASE
 )
@@ -30,6 +34,11 @@ _ENDS = re.compile(
     re.IGNORECASE,
 )
 _SIZE = re.compile(r"(?:n|images|cases|samples|size|total|support|counts?|patients|pictures|x rays)")
+_COUNTS = re.compile(
+    r"(\b(?:n|images|counts?|support|patients)\b[ \t]*(?:test|train\w*|val\w*)?[ \t]*[:=]?[ \t]*)"
+    r"(\d+(?:[ \t]*,[ \t]*\d+(?![\d.%]))+)",
+    re.IGNORECASE,
+)
 _CLASSES = re.compile(r"\b(?:classes|labels)\b\s*[:=]?\s*([^\n;/\d]+)", re.IGNORECASE)
 _POSITIVE = re.compile(r"\bpositive(?: class)?\s*[:=]\s*([\w-]+)", re.IGNORECASE)
 _ROWS_ARE = re.compile(
@@ -66,11 +75,24 @@ def read_text(text: str, name: str) -> Report:
 
 def _normalised(text: str) -> str:
     text = text.replace("\r\n", "\n").replace("\r", "\n").replace("−", "-").replace("\u00a0", " ").replace("×", "x")
+    text = re.sub(
+        r"\b(?:(?:on|of|in|with|from|for)\s+)?(\d+)\s+(?:images|pictures|cases|patients)\b",
+        r", n \1,",
+        text,
+        flags=re.IGNORECASE,
+    )
     text = re.sub(r"\bf[ \-_]?(?:1|one)\b", "f-score", text, flags=re.IGNORECASE)
     text = re.sub(r"\bf[ \-_]?1[ \-_]?(?=score|measure)", "f-", text, flags=re.IGNORECASE)
     # A comma between one or two digits and others, without a space: a decimal comma, unless more such follow.
-    text = re.sub(r"(?<=[\s=:])(\d{1,2}),(\d{1,4})(?=\s*(?:%|;|\n|$|[^\W\d]|,\s))", r"\1.\2", text)
+    text = re.sub(r"(?<=[\s=:])(\d{1,2}),(\d{1,4})(?=\s*(?:%|;|\n|$|[^\W\d]|,\s))", _pointed, text)
     return re.sub(r"(?<![\d,])(\d{1,3}(?:,\d{3})+)(?![\d,])(?=\s*(?:images|patients|parameters))", _bare, text)
+
+
+def _pointed(match: re.Match[str]) -> str:
+    """A decimal comma as a point; a number of images has none."""
+    before = match.string[: match.start()].split("\n")[-1]
+    counts = re.search(r"\b(?:n|images|counts?|support|patients)\b[^,;]*$", before, re.IGNORECASE)
+    return match[0] if counts else f"{match[1]}.{match[2]}"
 
 
 def _bare(match: re.Match[str]) -> str:
@@ -98,10 +120,11 @@ def _take_frame(text: str, reading: _Reading) -> str:
 
 
 def _parts(text: str) -> list[tuple[str, str]]:
-    """Rows: a line that starts with a name and a colon begins one; what stands before the first is one without a name."""
+    """Rows: a line that starts with a name and a colon begins one; what stands before the first is one "
+    "without a name."""
     parts: list[tuple[str, list[str]]] = [("", [])]
     for line in text.split("\n"):
-        found = re.match(r"\s*([^\W\d][^:=\[\]{}]{0,60}):\s*(.*)$", line)
+        found = re.match(r"\s*([^\W\d][^:=\[\]{};,%]{0,60}):\s*(.*)$", line)
         if found and not _is_known(found[1]) and re.search(r"[^\W\d]|[\[/]", found[2]):
             parts.append((found[1].strip(), [found[2]]))
         else:
@@ -146,7 +169,7 @@ def _take_matrix(text: str, reading: _Reading) -> tuple[str, Matrix | None]:
         return text[: found.start()] + " , " + text[found.end() :], make_matrix(rows)
     if found := _SLASHED.search(text):
         rows = [re.findall(r"\d+", row) for row in re.split(r"[/;|\n]", found[1])]
-        return text[: found.start(1)] + " , " + text[found.end(1) :], make_matrix(rows)
+        return text[: found.start()] + " , " + text[found.end(1) :], make_matrix(rows)
     if found := _labelled_rows(text):
         start, end, names, rows = found
         if not reading.classes:
@@ -179,8 +202,7 @@ def _pieces(text: str, classes: int) -> list[str]:
         thousands = re.fullmatch(r"\d{1,3}(?:,\d{3})+", match[2]) and len(numbers) != classes
         return match[1] + ("".join(numbers) if thousands else " ".join(numbers))
 
-    pattern = r"(?i)(\b(?:n|images|counts?|support|patients)\b[ \t]*(?:test|train\w*|val\w*)?[ \t]*[:=]?[ \t]*)(\d+(?:[ \t]*,[ \t]*\d+(?![\d.%]))+)"
-    text = re.sub(pattern, together, text)
+    text = _COUNTS.sub(together, text)
     return [piece for piece in re.split(r"[,;\n]", text) if piece.strip(" .:()[]|/\t")]
 
 
@@ -212,7 +234,7 @@ def _item(
     if plain and all(re.fullmatch(r"\d+", each) for each in numbers):
         return _take_count(plain, numbers[0], reading)
     meant = understand(name, reading.classes)
-    classes = reading.classes or (tuple(f"class {i + 1}" for i in range(len(matrix))) if matrix else ())
+    classes = reading.classes or tuple(f"class {i + 1}" for i in range(len(matrix or numbers)))
     if meant and len(numbers) > 1 and len(numbers) == len(classes) and meant.metric in PER_CLASS and not meant.over:
         each_class = [make_figure(name, number, reading.classes) for number in numbers]
         return [
@@ -259,7 +281,8 @@ def _take_count(label: str, number: str, reading: _Reading) -> list[Figure]:
 def _classes_of_cells(rows: Sequence[Row], reading: _Reading) -> tuple[str, ...]:
     """`class 1` and so on, where figures were given a class of a matrix without names."""
     overs = {figure.over for row in rows for figure in row.figures}
-    size = next((len(row.matrix) for row in rows if row.matrix), 0)
+    sizes = [len(row.matrix) for row in rows if row.matrix] + [len(each.counts) for each in reading.samples.values()]
+    size = max([*sizes, sum(over.startswith("class ") for over in overs)])
     names = tuple(f"class {i + 1}" for i in range(size))
     return names if overs & set(names) else ()
 

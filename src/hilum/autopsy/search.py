@@ -173,7 +173,8 @@ def tries_all(tried: np.ndarray) -> bool:
 def _mixed(case: Case, figures: Sequence[Figure], tried: int) -> Finding:
     names = join([each.said for each in figures])
     sentence = (
-        f"{names} fit no matrix when all are rounded, nor when all are cut off ({tried:,} tried); only with each rounded by "
+        f"{names} fit no matrix when all are rounded, nor when all are cut off ({tried:,} tried); only "
+        "with each rounded by "
         "a rule of its own."
     )
     return Finding("mixed-rounding", "suspicious", "No one way of rounding fits", sentence, case.title)

@@ -73,8 +73,9 @@ def _chapters(autopsy: Autopsy) -> Iterator[tuple[Chapter, list[Section]]]:
 
 
 def _intervals(rows: list) -> Section:
-    drawn = [(where, row, Estimate(row["value"], *row["ends"]) if 0 <= row["ends"][0] else None) for where, row in rows]
-    widest = max(rows, key=lambda each: each[1]["ends"][1] - each[1]["ends"][0])
+    drawn = [(where, row, Estimate(row["value"], *row["ends"]) if row["k"] else None) for where, row in rows]
+    shares = [each for each in rows if each[1]["k"]]
+    widest = max(shares, key=lambda each: each[1]["ends"][1] - each[1]["ends"][0])
     width = 100 * (widest[1]["ends"][1] - widest[1]["ends"][0])
     subject = ", ".join(part for part in (widest[0], widest[1]["figure"]) if part)
     sentence = f"The least certain is {subject}: its interval is {width:.0f} points wide."
