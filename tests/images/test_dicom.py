@@ -1,4 +1,6 @@
 import io
+import struct
+import time
 import zlib
 
 import numpy as np
@@ -448,3 +450,85 @@ def test_no_text_of_any_tag_leaves_the_header(chest, dataset_of, capfd):
         read_image(_written(dataset), name="x")
     assert sentinel not in str(caught.value).upper()
     assert sentinel not in "".join(capfd.readouterr()).upper()
+
+
+def _with_stream(dataset, syntax, stream: bytes) -> bytes:
+    dataset.file_meta.TransferSyntaxUID = syntax
+    dataset.PixelData = encapsulate([stream])
+    dataset["PixelData"].is_undefined_length = True
+    return _written(dataset)
+
+
+@pytest.mark.parametrize(
+    ("syntax", "kind", "options"), [(JPEGBaseline8Bit, "JPEG", {}), (JPEG2000Lossless, "JPEG2000", {"no_jp2": True})]
+)
+def test_a_stream_that_is_larger_than_its_header_says_is_not_decoded(chest, dataset_of, saved, syntax, kind, options):
+    large = saved(np.zeros((2000, 2000), np.uint8), kind, **options)
+    with pytest.raises(hilum.errors.ImageRejected, match="4000000 pixels, more than the header states"):
+        read_image(_with_stream(dataset_of(chest), syntax, large))
+
+
+def test_the_size_of_a_jpeg_ls_stream(twelve, dataset_of):
+    jpeg_ls = pytest.importorskip("jpeg_ls", reason="the codecs of hilum[dicom] are not installed")
+    from hilum.images.codestream import stated_pixels
+
+    assert jpeg_ls
+    dataset = dataset_of(twelve, BitsStored=12)
+    dataset.compress(JPEGLSLossless)
+    stream = pydicom.encaps.get_frame(dataset.PixelData, 0, number_of_frames=1)
+    assert stated_pixels(stream) == twelve.size
+    assert stated_pixels(b"") == stated_pixels(b"\xff\xd8\xff") == stated_pixels(stream[:8]) == 0
+
+
+def test_run_lengths_that_could_become_too_much_are_decoded_in_a_sandbox(chest, dataset_of, monkeypatch):
+    dataset = dataset_of(chest)
+    dataset.compress(RLELossless)
+    data, limits = _written(dataset), Limits(inflated_bytes=100_000)
+    from hilum.images.boundary import NeedsSandbox
+    from hilum.images.read import decode
+    from hilum.images.request import Request
+
+    with pytest.raises(NeedsSandbox):
+        decode(data, Request("x", limits=limits))
+    np.testing.assert_array_equal(read_image(data, limits=limits).pixels, chest)
+
+
+def _behind_meta(data: bytes, inserted: bytes) -> bytes:
+    start = 144 + int.from_bytes(data[140:144], "little")
+    return data[:start] + inserted + data[start:]
+
+
+def _element(group: int, element: int, kind: bytes, value: bytes) -> bytes:
+    return struct.pack("<HH2sHI", group, element, kind, 0, len(value)) + value
+
+
+@pytest.mark.parametrize("depth", [500, 100_000])
+def test_deep_nesting(chest, dicom_of, code_of, depth):
+    opened = struct.pack("<HH2sHIHHI", 8, 0x1140, b"SQ", 0, 0xFFFFFFFF, 0xFFFE, 0xE000, 0xFFFFFFFF)
+    closed = struct.pack("<HHIHHI", 0xFFFE, 0xE00D, 0, 0xFFFE, 0xE0DD, 0)
+    assert code_of(_behind_meta(dicom_of(chest), opened * depth + closed * depth)) == "corrupt"
+
+
+def test_headers_of_absurd_length_cost_no_time(chest, dicom_of, code_of):
+    many = b"".join(struct.pack("<HH2sH2s", 9, number & 0xFFFF, b"LO", 2, b"aa") for number in range(700_000))
+    names = _element(0x10, 0x10, b"UT", b"\x1b$B\x1b(J" * 2_000_000)
+    windows = _element(0x28, 0x1050, b"UT", b"1\\" * 4_000_000)
+    start = time.perf_counter()
+    assert code_of(_behind_meta(dicom_of(chest), many)) == "corrupt"
+    assert code_of(_behind_meta(dicom_of(chest), names)) == "ok"
+    assert code_of(_behind_meta(dicom_of(chest), windows)) == "ok"
+    assert time.perf_counter() - start < 8
+
+
+@pytest.mark.parametrize("charset", ["ISO 2022 IR 87", "nonsense", "ISO_IR 192\\ISO 2022 IR 149", "\\" * 40, "GB18030"])
+def test_hostile_character_sets(chest, dicom_of, charset):
+    data = dicom_of(chest, SpecificCharacterSet="X" * 80, PatientID="Y" * 40, SeriesDescription="Z" * 40)
+    data = data.replace(b"X" * 80, charset.encode().ljust(80)).replace(b"Y" * 40, b"\x1b$B\xff\xfe\x80\x1b(J\\" * 4)
+    image = read_image(data.replace(b"Z" * 40, b"\x1b$)C\xe2\x28\xa1\x00\x1b]" * 4))
+    np.testing.assert_array_equal(image.pixels, chest)
+
+
+def test_memory_is_reckoned_from_the_header(chest, dataset_of, code_of):
+    data = _written(dataset_of(chest.astype(np.uint32)))
+    assert code_of(data) == "ok"
+    assert code_of(data, limits=Limits(memory_bytes=100_500_000)) == "memory"

@@ -6,7 +6,7 @@ import pytest
 from PIL import Image as PillowImage
 from PIL import ImageOps
 
-from hilum.images import read_image
+from hilum.images import Limits, read_image
 
 
 def _rgb(grey: np.ndarray) -> np.ndarray:
@@ -130,6 +130,9 @@ def test_what_libjpeg_would_have_to_guess_is_refused(chest, saved, code_of):
     progressive = saved(chest, "JPEG", progressive=True)
     scans = progressive[:-2] + progressive[progressive.rindex(b"\xff\xda") : -2] * 101 + progressive[-2:]
     assert code_of(scans) == "corrupt"
+    large = saved(np.zeros((8000, 8000), np.uint8), "JPEG", progressive=True)
+    last = large[large.rindex(b"\xff\xda") : -2]
+    assert code_of(large[:-2] + last * 20 + large[-2:]) == "corrupt"
     assert code_of(data, frame=0) == "ok"
     assert code_of(data, frame=1) == "no-such-frame"
 
@@ -145,3 +148,8 @@ def test_real_files_against_a_second_decoder(shared_data, folder):
         if scale in flags:
             expected = cv2.imread(str(path), flags[scale] | cv2.IMREAD_IGNORE_ORIENTATION)
             np.testing.assert_array_equal(image.pixels, expected)
+
+
+def test_memory_of_inks_is_reckoned_from_the_header(chest, saved, code_of):
+    data = saved(PillowImage.fromarray(chest).convert("RGB").convert("CMYK"), "JPEG")
+    assert code_of(data, limits=Limits(memory_bytes=100_200_000)) == "memory"

@@ -1,4 +1,7 @@
 import io
+import struct
+import time
+import zlib
 
 import cv2
 import numpy as np
@@ -197,3 +200,39 @@ def test_tinted_sixteen_bits(ramp, png_of):
     expected = cv2.cvtColor(samples, cv2.COLOR_RGB2GRAY)
     np.testing.assert_array_equal(image.pixels, expected)
     assert image.warnings == ("colour-discarded",)
+
+
+@pytest.mark.parametrize("mode", ["L", "RGB", "RGBA", "P", "F", "I;16"])
+@pytest.mark.parametrize("kind", ["PNG", "TIFF"])
+def test_memory_is_reckoned_from_the_header(chest, saved, code_of, mode, kind):
+    if (mode, kind) == ("F", "PNG"):
+        pytest.skip("no such PNG")
+    picture = PillowImage.fromarray(chest).convert("RGB").convert(mode) if mode != "I;16" else chest.astype(np.uint16)
+    data = saved(picture, kind)
+    assert code_of(data, limits=Limits(memory_bytes=101_000_000)) == "ok"
+    assert code_of(data, limits=Limits(memory_bytes=100_000_000 + 96 * 128 * 2)) == "memory"
+
+
+def test_a_webp_is_reckoned_before_it_is_opened(chest, saved, code_of):
+    assert code_of(saved(chest, "WEBP"), limits=Limits(memory_bytes=100_100_000)) == "memory"
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+def test_a_tiff_with_a_list_of_millions(code_of, order):
+    entries = [(256, 4, 1, 64), (257, 4, 1, 64), (273, 4, 5_000_000, 62), (279, 4, 5_000_000, 62)]
+    table = b"".join(struct.pack(f"{order}HHII", *entry) for entry in entries)
+    start = {"<": b"II*\0", ">": b"MM\0*"}[order]
+    data = start + struct.pack(f"{order}IH", 8, len(entries)) + table + bytes(4) + bytes(20_000_100)
+    assert code_of(data) == "corrupt"
+
+
+def test_compressed_texts_and_profiles_are_not_inflated_without_bound(png_of, chest, code_of):
+    def chunk(kind: bytes, content: bytes) -> bytes:
+        return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+
+    good = png_of(chest, 8, 0)
+    bomb = zlib.compress(bytes(100_000_000), 9)
+    for kind in (b"zTXt", b"iCCP"):
+        start = time.perf_counter()
+        assert code_of(good[:33] + chunk(kind, b"k\0\0" + bomb) + good[33:]) in ("ok", "corrupt")
+        assert time.perf_counter() - start < 2

@@ -14,10 +14,12 @@ from pydicom.uid import (
     ExplicitVRLittleEndian,
     ImplicitVRLittleEndian,
     JPEGExtended12Bit,
+    RLELossless,
 )
 
 from hilum.images.boundary import NeedsSandbox, silence_libraries
 from hilum.images.codes import rejection
+from hilum.images.codestream import stated_pixels
 from hilum.images.colour import check_colour, to_grey
 from hilum.images.dicom_file import check_fragments, read_header
 from hilum.images.dicom_tags import facts_of, number_of, text_of
@@ -28,6 +30,8 @@ from hilum.images.voi import display_values
 _PIXELS = ("PixelData", "FloatPixelData", "DoubleFloatPixelData")
 _GREY = ("MONOCHROME1", "MONOCHROME2")
 _MODES = (*_GREY, "PALETTE COLOR", "RGB", *(f"YBR_{kind}" for kind in ("FULL", "FULL_422", "ICT", "RCT")))
+_RLE_RATIO = 64
+"""Most bytes that a byte of run lengths becomes."""
 _COST, _PALETTE_COST, _WIDE_COST = 11, 15, 70
 """Bytes that are held at most for each pixel; `wide` are float and 32-bit data, whose percentiles are the dearest part.
 Measured."""
@@ -108,10 +112,28 @@ def _decoded(dataset: FileDataset, frame: int, request: Request) -> np.ndarray:
     _check_length(dataset, syntax, request)
     if syntax.is_encapsulated:
         check_fragments(dataset, request.name)
+        _check_stream(dataset, syntax, frame, request)
     array = _by_a_codec(decoder, dataset, frame, request.expendable)
     if array.size == 0:
         raise rejection("corrupt", request.name, "an empty frame")
     return array
+
+
+def _check_stream(dataset: FileDataset, syntax: UID, frame: int, request: Request) -> None:
+    """Refuses a frame that is larger than the header says.
+
+    Raises:
+        ImageRejected: `corrupt`.
+        NeedsSandbox: run lengths of which only decoding shows how much they become, and it could be too much.
+    """
+    if syntax == RLELossless:
+        if len(dataset.PixelData) * _RLE_RATIO > request.limits.inflated_bytes and not request.expendable:
+            raise NeedsSandbox
+        return
+    stream = get_frame(dataset.PixelData, frame, number_of_frames=max(1, _whole(dataset, "NumberOfFrames", 1)))
+    stated = stated_pixels(stream)
+    if stated > _whole(dataset, "Rows") * _whole(dataset, "Columns"):
+        raise rejection("corrupt", request.name, f"compressed data of {stated} pixels, more than the header states")
 
 
 def _by_a_codec(decoder: Decoder, dataset: FileDataset, frame: int, expendable: bool) -> np.ndarray:

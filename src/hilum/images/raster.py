@@ -28,7 +28,7 @@ _OPENERS: dict[str, type[ImageFile.ImageFile]] = {
 _BITS_PER_SAMPLE, _PHOTOMETRIC, _ORIENTATION = 258, 262, 274
 _MODE_BITS = {"1": 1, "I": 32, "F": 32}
 _COST = {"1": 6, "L": 4, "I;16": 9, "P": 14, "RGB": 15}
-_COST_OF_OTHERS = 24
+_COST_OF_OTHERS = 40
 _ALPHA_MODES = frozenset({"LA", "La", "PA", "RGBA", "RGBa"})
 _CARRIED = {"exif": "exif", "icc_profile": "icc", "dpi": "dpi", "comment": "comment", "xmp": "xmp"}
 """Key of Pillow's `info` -> what `Acquisition.metadata` calls it."""
