@@ -102,6 +102,7 @@ def test_failures_come_first_each_with_the_map_of_what_was_said_and_of_what_is_t
         (("fail", "pass", "pass", "pass"), "failed a test that counts"),
         (("pass", "open", "pass", "pass"), "is not settled"),
         (("pass", "pass", "pass", "fail"), "at the border too much"),
+        (("pass", "pass", "open", "pass"), "keeps to the lungs and off the border is not settled"),
         (("pass", "pass", "fail", "pass"), "outside the lungs too much"),
     ],
 )

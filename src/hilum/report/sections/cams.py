@@ -15,7 +15,7 @@ from hilum.report.charts.palette import class_colour
 from hilum.report.charts.retention import plot_cascade, plot_retention
 from hilum.report.sections.section import Section, render
 from hilum.report.study_folder import Study
-from hilum.report.words import render_count, render_estimate, render_percent
+from hilum.report.words import render_count, render_estimate
 
 FOLDER, EXAM = Path("inspection") / "cam", "exam.json"
 NAMES = {
@@ -115,6 +115,11 @@ def describe_exam(exam: Mapping[str, Any]) -> str:
     if states["at_border"] == "fail" or states["in_lungs"] == "fail":
         where = "at the border" if states["at_border"] == "fail" else "outside the lungs"
         return f"The maps of {name} can be believed, and they say that the network looks {where} too much."
+    if "open" in (states["at_border"], states["in_lungs"]):
+        return (
+            f"The maps of {name} depend on what was learned, and deleting what they mark hurts; whether the network "
+            "keeps to the lungs and off the border is not settled by this exam."
+        )
     return (
         f"The maps of {name} passed: they depend on what was learned, deleting what they mark hurts, and they do not "
         "lie at the border."
@@ -143,13 +148,11 @@ def _row(name: str, figures: Mapping[str, Any], chosen: bool) -> dict[str, Any]:
     values = {
         "randomised": figures["randomised"]["all"],
         "deletion": figures["deletion"]["gain"],
-        "in_lungs": figures["in_lungs"]["share"],
-        "at_border": figures["at_border"]["share"],
+        "in_lungs": figures["in_lungs"]["density"],
+        "at_border": figures["at_border"]["density"],
     }
     cells = [(render_estimate(_estimate(values[test])), states[test]) for test in TESTS]
-    areas = [None, None, figures["in_lungs"]["area"], figures["at_border"]["area"]]
-    beside = ["" if area is None else f"of the area: {render_percent(area['value'] or 0)}" for area in areas]
-    return {"name": NAMES[name], "chosen": chosen, "cells": list(zip(cells, beside, strict=True))}
+    return {"name": NAMES[name], "chosen": chosen, "cells": cells}
 
 
 def _truths(exam: Mapping[str, Any]) -> Iterator[str]:
