@@ -322,7 +322,7 @@ def plan(
         figure=figure or "accuracy",
         expect=0.9 if expect is None else expect,
         within=within,
-        against=against,
+        against=None if study is not None else against,  # beside a figure that the study is still to give
         discordant=tuple(discordant),
         score_correlation=tuple(score_correlation),
         prevalence=prevalence,
@@ -331,7 +331,9 @@ def plan(
         clustering=clustering,
     )
     folder = None if study is None else Path(study)
-    return make_plan(folder, wish, figure=figure, label=label, images=images, patients=patients, given=given)
+    return make_plan(
+        folder, wish, figure=figure, label=label, against=against, images=images, patients=patients, given=given
+    )
 
 
 def autopsy(report: str | Path | Mapping[str, object], *, out: str | Path | None = None) -> Autopsy:

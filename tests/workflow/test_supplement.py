@@ -74,7 +74,9 @@ def test_a_study_is_a_pilot(study):
     }
     only = hilum.plan(study=study, figure="accuracy", expect=0.8, within=0.05)
     assert all(each.question.startswith("accuracy") for each in only.answers)
-    assert only.answers[-1].assumed["accuracy"] == pytest.approx(0.8)
+    assert any(each.assumed["accuracy"] == 0.8 and each.reach == 0.05 for each in only.answers)
+    apart = hilum.plan(study=study, figure="accuracy", expect=0.8, against=0.9, discordant=[0.15]).answers
+    assert any(each.kind == "paired" and each.reach == pytest.approx(0.1) for each in apart)
 
 
 @pytest.mark.parametrize(

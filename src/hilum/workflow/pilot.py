@@ -22,6 +22,7 @@ def make_plan(
     *,
     figure: str | None = None,
     label: str = "",
+    against: float | None = None,
     images: int | None = None,
     patients: int | None = None,
     given: frozenset[str] = frozenset(),
@@ -29,7 +30,8 @@ def make_plan(
     """Answers of `plan_for`, of `answer_with` where images or patients are given, or from a study.
 
     Args:
-        wish, figure, label, given: as for `plan_from_study`.
+        wish: with its own `against`, where there is no study.
+        figure, label, against, given: as for `plan_from_study`.
         images: in the figure's denominator.
         patients: instead of images.
 
@@ -45,7 +47,7 @@ def make_plan(
         if images is not None or patients is not None:
             found, way_out = "numbers beside --study", "With --study the sets of the study answer the other way round."
             raise UsageError("--images, --patients", expected="none", found=found, way_out=way_out)
-        return plan_from_study(study_dir, wish, figure=figure, label=label, given=given)
+        return plan_from_study(study_dir, wish, figure=figure, label=label, against=against, given=given)
     if label:
         raise UsageError("--label", expected="--study STUDY beside it", found=label)
     if patients is not None:
@@ -71,7 +73,13 @@ def _assumptions(wish: Wish, given: frozenset[str]) -> tuple[str, ...]:
 
 
 def plan_from_study(
-    study_dir: Path, wish: Wish, *, figure: str | None = None, label: str = "", given: frozenset[str] = frozenset()
+    study_dir: Path,
+    wish: Wish,
+    *,
+    figure: str | None = None,
+    label: str = "",
+    against: float | None = None,
+    given: frozenset[str] = frozenset(),
 ) -> Plan:
     """What a study's sets decide, and how many images a bigger one needs at the figures seen here.
 
@@ -80,6 +88,7 @@ def plan_from_study(
             `given`.
         figure: only that one; None takes accuracy, the sensitivity of each class and, of two classes, the AUROC.
         label: only that class.
+        against: a figure that the study's is to be told apart from.
         given: fields of the wish that the user named.
 
     Raises:
@@ -100,7 +109,7 @@ def plan_from_study(
     elif figure is None and label:
         figures = [last.find("sensitivity", label)]
     answers = [answer for each in pilots for answer in _decided(each, figures, wish, given)]
-    answers += [answer for each in figures for answer in _needed(each, wish, given)]
+    answers += [answer for each in figures for answer in _needed(each, wish, against, given)]
     notes = [
         f"Figures, clustering and proportions are those of {chosen} on {SETS[last.split]} "
         f"({last.images:,} images of {last.patients:,} patients)."
@@ -122,12 +131,9 @@ def _decided(pilot: Pilot, figures: list[PilotFigure], wish: Wish, given: frozen
             yield from answers if each.figure == "accuracy" else answers[:1]
 
 
-def _needed(figure: PilotFigure, wish: Wish, given: frozenset[str]) -> Iterator[Answer]:
+def _needed(figure: PilotFigure, wish: Wish, against: float | None, given: frozenset[str]) -> Iterator[Answer]:
     if figure.is_plannable:
-        fitted = _fitted(figure, wish, given)
-        wanted = wish.against if wish.against is not None and wish.against != fitted.expect else None
-        lowest = 0.5 if figure.figure == "auroc" else 0.0
-        yield from plan_for(replace(fitted, against=wanted if wanted and lowest < wanted else None))
+        yield from plan_for(replace(_fitted(figure, wish, given), against=against))
 
 
 def _fitted(figure: PilotFigure, wish: Wish, given: frozenset[str]) -> Wish:
