@@ -120,7 +120,7 @@ def _runs(folder: Path, manifest: Manifest) -> Iterator[RunFolder]:
         name = path.parent.relative_to(folder).as_posix()
         if ".before-" in name or not (path.parent / "metrics.json").exists():
             continue
-        keeps = not (path.parent.parent / "trials.csv").exists()
+        keeps = not any((path.parent.parent / each).exists() for each in ("trials.csv", "trials.sqlite"))
         yield RunFolder(folder, name, manifest, is_fold(name, folder), keeps)
 
 
