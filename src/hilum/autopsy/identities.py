@@ -151,7 +151,7 @@ def _accuracy_misfit(case: Case, accuracy: Printed, recalls: list[Figure], spans
     n = sum(counts)
     if all(len(each) for each in whole):
         low, high = sum(each[0] for each in whole), sum(each[-1] for each in whole)
-        if accuracy.whole(n) and (accuracy.whole(n)[0] > high or accuracy.whole(n)[-1] < low):
+        if not _meet(accuracy.bounds(), (low / n, high / n)):
             right = [str(each[0]) if len(each) == 1 else f"{each[0]} to {each[-1]}" for each in whole]
             total = f"{low:,}" if low == high else f"{low:,} to {high:,}"
             share = accuracy.show(low / n) + ("" if low == high else f" to {accuracy.show(high / n)}")

@@ -122,7 +122,9 @@ def read_printed(text: Any, *, share: bool = True) -> Printed | None:
     bare, vague = _VAGUE.sub("", words), "about" if _VAGUE.match(words) else ""
     if relation := _RELATION.match(bare):
         vague, bare = _BEYOND[relation[1].lower()], bare[relation.end() :]
-    without = _SPREAD.sub(" %" if "%" in bare else "", bare)
+    without = _SPREAD.sub("", bare)
+    if "%" in bare and "%" not in without:
+        without += " %"
     found = _EXACT.fullmatch(without.strip()) or _RANGE.fullmatch(without.strip())
     if not found:
         return None
