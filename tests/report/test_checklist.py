@@ -8,6 +8,7 @@ from urllib.parse import unquote
 import pandas as pd
 import pytest
 
+from hilum.data.manifest import read_manifest
 from hilum.evaluation.ledger import record_opening
 from hilum.report import render_checklist, write_checklist, write_report
 from hilum.report.checklist import read_checklist, write_form
@@ -86,12 +87,25 @@ def test_without_a_model_nothing_of_one_is_reported(make_study):
 
 
 def test_patients_in_two_parts_are_not_called_disjoint(make_study):
-    from hilum.data.manifest import read_manifest
-
     folder = make_study()
     manifest = read_manifest(folder / "manifest.parquet")
     manifest.with_table(manifest.table.assign(patient_id="one")).write(folder / "manifest.parquet")
     assert rows_of(folder)["CLAIM", "20"]["status"] == NOT_DONE
+
+
+def test_images_of_nobody_are_not_called_disjoint_either(make_study):
+    folder = make_study()
+    manifest = read_manifest(folder / "manifest.parquet")
+    assert rows_of(folder)["CLAIM", "20"]["status"] == REPORTED
+    rule = {**manifest.facts["patient_rule"], "images_without_patient": 7}
+    manifest.with_table(manifest.table, patient_rule=rule).write(folder / "manifest.parquet")
+    assert rows_of(folder)["CLAIM", "20"]["status"] == PARTLY
+
+
+def test_heat_maps_are_reported_only_where_they_were_examined(make_study):
+    folder = make_study()
+    (folder / "finetuned-small" / "inspection" / "neighbors").mkdir(parents=True)
+    assert rows_of(folder)["CLAIM", "31"]["status"] == NOT_DONE
 
 
 def test_a_look_at_other_data_is_said(make_study):

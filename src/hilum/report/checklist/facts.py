@@ -23,6 +23,10 @@ REPORTED, PARTLY, NOT_DONE, YOURS, ANSWERED = (
 )  # fmt: skip
 SPLITS = {"train": "training", "val": "validation", "test": "test"}
 DEMOGRAPHIC = {"sex": "sex", "age_years": "age"}
+ACROSS = ("patients-in-both", "duplicate-across-splits")
+"""Findings of the audit that speak against parts that are disjoint."""
+
+HEAT_MAPS = "RUN/inspection/cam/exam.json"
 TAKEN = {"machine": "machine", "view": "view", "modality": "modality"}
 
 
@@ -192,8 +196,13 @@ def disjoint(study: Study) -> Fact:
             NOT_DONE, "No image has a known patient; only identical files were kept together.", at(study, "#data")
         )
     told = str(rule.get("sentence", "")).replace("`", "")
-    text = f"By patient, told apart by {told}; no patient and no identical file is in two parts."
-    return Fact(REPORTED, text, at(study, "#data"))
+    text = f"By patient, told apart by {told}; no known patient and no identical file is in two parts."
+    alone = int(rule.get("images_without_patient", 0))
+    if alone:
+        text += f" {alone:,} images have no known patient, and nothing keeps two of one person apart."
+    doubts = [each for code in ACROSS for each in (study.audit.of(code) if study.audit else ())]
+    text += "".join(f" The audit: {each.sentence}" for each in doubts)
+    return Fact(PARTLY if alone or doubts else REPORTED, text, at(study, "#data", *(["#audit"] if doubts else [])))
 
 
 @fact
@@ -301,12 +310,11 @@ def robustness(study: Study) -> Fact:
 
 @fact
 def explained(study: Study) -> Fact:
-    shown = at(study, "#inspection")
-    if not shown:
-        return Fact(NOT_DONE, "No heat maps or other explanations were made in this study.")
-    return Fact(
-        REPORTED, "The report shows what the chosen model knows and looks at, and says how it was tested.", shown
-    )
+    exam = at(study, HEAT_MAPS)
+    if not exam:
+        return Fact(NOT_DONE, "No heat maps or other explanations of single answers were made in this study.")
+    text = "Heat maps of the chosen model, with an exam of whether they show what the model looks at."
+    return Fact(REPORTED, text, (*at(study, "#inspection"), *exam))
 
 
 @fact
