@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -185,7 +186,8 @@ def _trained(
     device: Any,
 ) -> dict[str, Any]:
     """Sees that the run's model file is there; returns what `environment.json` holds."""
-    identity = digest_of(to_json(recipe), manifest.fingerprint, options.seed, normal)
+    trained = to_json(replace(recipe, anomaly=None))  # a threshold can be moved without training again
+    identity = digest_of(trained, manifest.fingerprint, options.seed, normal)
     known = read_json(run_dir / "environment.json")
     if known and known.get("identity") == identity and not known["interrupted"] and (run_dir / MODEL).exists():
         return known
@@ -218,6 +220,8 @@ def _trained(
         "versions": versions(),
     }
     write_json(run_dir / "environment.json", environment)
+    if not result.interrupted:  # else the same command goes on from there
+        shutil.rmtree(run_dir / "checkpoints", ignore_errors=True)
     return environment
 
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from hilum.models import Classifier
 
 GATE = "gate"
-MOST, FEWEST, PROBE = 800, 200, 16
+MOST, FEWEST, PROBE = 800, 300, 16
 """Pictures of a split that are looked at: at most, at least where there are as many, and to see how long one takes."""
 SECONDS = 5.0
 """What a gate may cost a run, about; a fiftieth of a study's time budget where that is less."""
