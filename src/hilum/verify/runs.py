@@ -94,7 +94,8 @@ def check_model(book: Book, run: RunFolder) -> ModelHeader | None:
         book.expect(file, "fingerprint of the data", begun["manifest"], header.fingerprint)
     if recipe:
         compare_values(book, f"{run.name}/recipe.json", dict(header.recipe), recipe)
-    book.expect(file, "labels", list(run.manifest.labels), list(header.labels))
+    if header.labels:  # an autoencoder has none
+        book.expect(file, "labels", list(run.manifest.labels), list(header.labels))
     if not run.fold and header.extras.get("training_data"):
         _check_training(book, run, header, file)
     return header
@@ -190,11 +191,13 @@ def check_metrics(book: Book, folder: Path, name: str, path: Path, known: Mappin
         if split not in documents and split != "fold":
             book.differ(file, split, f"figures of predictions-{split}.parquet", "none")
     for split, found in documents.items():
-        if split not in known:
+        if not isinstance(found, Mapping) or found.get("schema") != SCHEMA:
+            book.words_differ(file, split, f"an entry of schema {SCHEMA}", "another one")
+        elif split not in known:
             book.differ(file, split, f"a file predictions-{split}.parquet that can be read", "none")
-            continue
-        source = path / f"predictions-{split}.parquet"
-        compare_values(book, file, evaluation_of(book, source, known[split], found), found, split)
+        else:
+            source = path / f"predictions-{split}.parquet"
+            compare_values(book, file, evaluation_of(book, source, known[split], found), found, split)
 
 
 def _check_beside(book: Book, name: str, path: Path) -> None:

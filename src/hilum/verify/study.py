@@ -166,8 +166,8 @@ def check_ledger(book: Book, folder: Path, manifest: Manifest) -> None:
         if not path.is_file():
             continue  # of other data, which may lie anywhere
         book.expect(LEDGER, f"{where}, SHA-256 of {each.predictions}", each.predictions_sha256, file_sha256(path))
-        if path.parent != run_dir:
-            continue
+        if path.parent != run_dir or not path.name.startswith("predictions-"):
+            continue  # of an inspection, or scores of another kind
         digest = file_sha256(run_dir / "model.safetensors")
         book.expect(LEDGER, f"{where}, SHA-256 of the model", each.model_sha256, digest)
         book.expect(LEDGER, f"{where}, images", each.images, len(read_predictions(path)))
