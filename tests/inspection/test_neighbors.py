@@ -119,6 +119,19 @@ def test_of_equal_settings_the_smallest_k_is_chosen():
     assert choose_settings(index, targets, index, targets, 2, k=5, metrics=("cosine",)).settings.k == 5
 
 
+@pytest.mark.parametrize("width", [64 * 70, 64 * 70 + 13, 500])
+def test_blocks_lose_no_neighbour(width):
+    generator = np.random.default_rng(2)
+    index = np.concatenate([generator.normal(size=(width, 3)), generator.normal(size=(40, 3)) * 0.01]).astype(
+        np.float32
+    )
+    queries = generator.normal(size=(30, 3)).astype(np.float32) * 0.1
+    found = find_neighbors(index, queries, 20)
+    for query, positions in zip(queries.astype(np.float64), found.positions, strict=True):
+        squared = ((index.astype(np.float64) - query) ** 2).sum(1)
+        assert positions.tolist() == np.argsort(squared, kind="stable")[:20].tolist()
+
+
 def test_more_neighbours_than_there_are():
     found = find_neighbors(np.eye(3, dtype=np.float32), np.zeros((2, 3), np.float32), 9)
     assert found.positions.shape == (2, 3)

@@ -145,3 +145,30 @@ def test_an_index_of_another_model_is_refused(place, tmp_path):
 def test_wrong_options(place, wrong):
     with pytest.raises(UsageError):
         hilum.neighbors(model_of(place), place[1], **wrong)
+
+
+def test_project_draws_originals_and_copies(place, tmp_path, capsys):
+    from hilum.data.manifest import read_manifest
+
+    out = tmp_path / "map"
+    given = ("--oversample", "--method", "pca", "--points", "40", "--seed", "2", "--out", out, "--device", "cpu")
+    code, said, _ = run(capsys, "project", model_of(place), *given, "--json")
+    document = json.loads(said)
+    assert code == 0 and document["method"] == "pca" and document["settings"]["seed"] == 2
+    assert len(document["rows"]) == len(document["points"]) == 40 + document["shown"]["copy"][0]
+    assert document["shown"]["test"][0] == 0 and {"train", "val", "val on the map"} == set(document["purity"])
+    known = set(read_manifest(place[0] / "manifest.parquet").table["image_path"])
+    originals = [name for name, _, split in document["rows"] if split != "copy"]
+    assert set(originals) <= known and (out / "map.html").exists()
+    sides = {label: 0 for _, label, split in document["rows"] if split in ("train", "copy")}
+    for _, label, split in document["rows"]:
+        if split in ("train", "copy"):
+            sides[label] += 1
+    assert len(set(sides.values())) == 1  # filled up to the largest class
+
+
+def test_project_draws_the_same_map_again(place, tmp_path):
+    first, again = (hilum.project(model_of(place), out=tmp_path / n, points=60, device="cpu") for n in ("a", "b"))
+    assert first.document["points"] == again.document["points"] and "pure" in first._repr_html_()
+    with pytest.raises(UsageError, match="--perplexity"):
+        hilum.project(model_of(place), out=tmp_path / "c", perplexity=0)

@@ -21,6 +21,8 @@ CANDIDATES = (1, 3, 5, 7, 9, 15, 25, 35, 51)
 """Numbers of neighbours among which validation chooses."""
 CHUNK = 16_384
 """Rows of the index in one matrix product."""
+BLOCK = 64
+"""Distances in a block, of which only those with the smallest minima are sorted."""
 SPARE = 16
 """Candidates beyond k that are measured again."""
 NUDGE, FLOOR = 1e-4, 1e-6
@@ -142,15 +144,38 @@ def _candidates(
         lengths = torch.linalg.vector_norm(points, dim=1).square()
         largest = max(largest, float(lengths.max()) ** 0.5)
         scores = torch.addmm(lengths[None], asked, points.T, alpha=-2)  # the query's own length changes no order
-        nearest = scores.topk(min(count, len(rows)), dim=1, largest=False)
-        best = torch.cat([best, nearest.values], 1)
-        where = torch.cat([where, nearest.indices + start], 1)
+        values, places = _smallest(scores, min(count, len(rows)))
+        best, where = torch.cat([best, values], 1), torch.cat([where, places + start], 1)
         if best.shape[1] > count:
             kept = best.topk(count, dim=1, largest=False)
             best, where = kept.values, where.gather(1, kept.indices)
     lengths_asked = np.linalg.norm(asked.numpy().astype(np.float64), axis=1)
     cutoff = best.max(1).values.numpy().astype(np.float64) + lengths_asked**2
     return where.numpy(), cutoff, lengths_asked, largest
+
+
+def _smallest(scores: Any, count: int) -> tuple[Any, Any]:
+    """Values and places of the `count` smallest of each row, in no order.
+
+    The smallest numbers lie in the blocks with the smallest minima, so only that many blocks are sorted.
+    """
+    rows, width = scores.shape
+    blocks = width // BLOCK
+    if blocks <= 2 * count:
+        return scores.topk(count, dim=1, largest=False)
+    whole = scores[:, : blocks * BLOCK].reshape(rows, blocks, BLOCK)
+    chosen = whole.amin(2).topk(count, dim=1, largest=False).indices
+    some = whole.gather(1, chosen[:, :, None].expand(-1, -1, BLOCK)).reshape(rows, -1)
+    values, found = some.topk(count, dim=1, largest=False)
+    places = chosen.gather(1, found // BLOCK) * BLOCK + found % BLOCK
+    if blocks * BLOCK == width:
+        return values, places
+    import torch
+
+    rest = scores[:, blocks * BLOCK :]
+    over = torch.arange(blocks * BLOCK, width).expand(rows, -1)
+    kept = torch.cat([values, rest], 1).topk(count, dim=1, largest=False)
+    return kept.values, torch.cat([places, over], 1).gather(1, kept.indices)
 
 
 def _measured(index: Any, queries: np.ndarray, positions: np.ndarray, metric: str) -> np.ndarray:

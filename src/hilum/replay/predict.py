@@ -69,8 +69,9 @@ def predict_by_neighbors(
     chosen = NeighborSettings(settings.k or 1, settings.metric, settings.weights)
     if not settings.k:
         truth = labels.encode(val["label"].tolist())
-        tried = {"metrics": (settings.metric,), "weights": (settings.weights,)}
-        chosen = choose_settings(points, targets, embed(val), truth, len(labels), **tried).settings
+        chosen = choose_settings(
+            points, targets, embed(val), truth, len(labels), metrics=(settings.metric,), weights=(settings.weights,)
+        ).settings
     found = find_neighbors(points, embed(queries), chosen.k, metric=chosen.metric)
     probs = decide(found, targets, chosen, len(labels))
     return Predictions.of(queries, np.log(probs), labels, **about, k=chosen.k)

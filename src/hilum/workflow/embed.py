@@ -193,8 +193,8 @@ def _read(
     with ExitStack() as stack:
         writer = stack.enter_context(CanvasWriter(cache_dir, len(paths), preprocessing))
         facts = scan_images(paths, [writer], on_progress)
-        sound = facts["code"].isna().to_numpy() if "code" in facts else []
-        bad = facts[~sound] if len(facts) else facts
+        sound = facts["code"].isna().to_numpy()
+        bad = facts[~sound]
         rejected = {
             listed["image_path"].iloc[row]: (str(facts["code"].iloc[row]), str(facts["reason"].iloc[row]))
             for row in bad.index

@@ -95,16 +95,15 @@ def plot_map(document: Mapping[str, Any], labels: Sequence[str]) -> Figure:
 
 def mark_of(split: str, x: float, y: float, colour: str, number: int | None = None) -> Markup:
     """One point: a disc for training, a triangle for validation, a square for test, a ring for a copy."""
-    name: dict[str, object] = {} if number is None else {"data_i": number}
     if split == "val":
         triangle = [(x, y - 4.6), (x + 4.2, y + 3), (x - 4.2, y + 3)]
         way = str(polyline(triangle, f"filled f-{colour}", close=True))
         return Markup(way.replace("<path", f'<path data-i="{number}"', 1)) if number is not None else Markup(way)
     if split == "test":
-        return element("rect", x=x - 3.4, y=y - 3.4, width=6.8, height=6.8, class_=f"f-{colour} edged", **name)
+        return element("rect", x=x - 3.4, y=y - 3.4, width=6.8, height=6.8, class_=f"f-{colour} edged", data_i=number)
     if split == "copy":
-        return element("circle", cx=x, cy=y, r=3.4, class_=f"ring s-{colour}", **name)
-    return element("circle", cx=x, cy=y, r=2.8, class_=f"f-{colour} faint", **name)
+        return element("circle", cx=x, cy=y, r=3.4, class_=f"ring s-{colour}", data_i=number)
+    return element("circle", cx=x, cy=y, r=2.8, class_=f"f-{colour} faint", data_i=number)
 
 
 def _shape(split: str) -> Figure:
