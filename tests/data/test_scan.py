@@ -15,3 +15,14 @@ def test_the_same_pixels_have_one_digest_whatever_the_file_says(tmp_path):
     assert facts["sha256"].nunique() == 3
     assert facts["pixels_sha256"][0] == facts["pixels_sha256"][1] != facts["pixels_sha256"][2]
     assert facts["metadata"].tolist() == ["", "dpi", ""]
+
+
+def test_memory_that_runs_out_has_a_code_of_its_own(tmp_path, monkeypatch):
+    import hilum.data.scan as scan
+
+    def hungry(*_: object, **__: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(scan, "read_image", hungry)
+    (row,) = scan.scan_images([tmp_path / "x.png"]).to_dict("records")
+    assert (row["code"], row["reason"]) == ("memory", "x.png: no memory left to prepare the picture")

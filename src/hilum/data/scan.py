@@ -72,7 +72,9 @@ def _scan_one(position: int, path: Path, writers: Sequence[CanvasWriter]) -> dic
         return describe(images.get(SIDE_OF_FACTS) or read_image(path, shorter_side=SIDE_OF_FACTS))
     except ImageRejected as rejection:
         return {"code": rejection.code, "reason": str(rejection)}
-    except (HilumError, OSError, MemoryError) as error:
+    except MemoryError:
+        return {"code": "memory", "reason": f"{path.name}: no memory left to prepare the picture"}
+    except (HilumError, OSError) as error:
         return {"code": "unreadable", "reason": f"{path.name}: {' '.join(str(error).split())}"}
 
 

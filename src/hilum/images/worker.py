@@ -40,6 +40,7 @@ def _serve(requests: BinaryIO, answers: BinaryIO) -> bool:
         head, data = read_message(requests, 2**32)
     except EOFError:
         return False
+    _load_for(data)
     limits = Limits(**head["limits"])
     _limit(limits.memory_bytes, limits.seconds)
     try:
@@ -64,15 +65,22 @@ def _own_output() -> BinaryIO:
 
 
 def _load_decoders() -> None:
-    """Imports what the decoders need, so that neither the time nor the memory of a file pays for it."""
+    """Imports what most pictures need, so that neither the time nor the memory of a file pays for it."""
     sys.modules["requests"] = None  # type: ignore[assignment]  # pydicom's download of test files: 0.1 s for nothing
     import cv2
 
-    import hilum.images.dicom
     import hilum.images.jpeg
     import hilum.images.raster  # noqa: F401
 
     cv2.setNumThreads(1)
+
+
+def _load_for(data: bytes) -> None:
+    """Imports pydicom when the first file for it comes: half of the start of a child, and of no use to the others."""
+    from hilum.images.sniff import sniff
+
+    if sniff(data) == "DICOM":
+        import hilum.images.dicom  # noqa: F401
 
 
 def _limit_for_good() -> None:
