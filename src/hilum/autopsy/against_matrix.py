@@ -8,7 +8,7 @@ from itertools import permutations
 import numpy as np
 
 from hilum.autopsy.matrix_figures import COMPUTABLE, figures_of, overs_of
-from hilum.autopsy.printed import SINGLE
+from hilum.autopsy.printed import SINGLE, Rule
 from hilum.autopsy.search import split_families
 from hilum.autopsy.values import Case, Figure, Finding
 from hilum.autopsy.wording import join, of
@@ -141,9 +141,9 @@ def _over_in_words(over: str, classes: tuple[str, ...]) -> str:
     return f"for {over}" if over in classes else f"as {over} average"
 
 
-def find_mixed_rule(case: Case, rows_are: tuple[str, ...]) -> set[str]:
+def find_mixed_rule(case: Case, rows_are: tuple[str, ...]) -> set[Rule]:
     """Under which single rule of rounding all figures that fit the matrix do so; all rules where there is no matrix."""
-    rules = set(SINGLE)
+    rules: set[Rule] = set(SINGLE)
     if case.matrix is None or case.row.averaged:
         return rules
     for figure in case.figures:

@@ -8,7 +8,7 @@ import numpy as np
 
 from hilum.autopsy.against_matrix import turned
 from hilum.autopsy.prevalence import operating_point
-from hilum.autopsy.values import Case, Finding
+from hilum.autopsy.values import Case, Finding, Severity
 from hilum.evaluation import metrics
 
 
@@ -35,7 +35,7 @@ def find_impossible_auroc(case: Case, rows_are: tuple[str, ...]) -> Iterator[Fin
             if high < ends[0]
             else f"at most {figure.printed.show(ends[1])} (1 - (1 - sensitivity) x (1 - specificity))"
         )
-        severity = "impossible" if case.binary else "suspicious"
+        severity: Severity = "impossible" if case.binary else "suspicious"
         sentence = f"{figure.said} is no area under a curve through {point}: that is {side}."
         yield Finding("auroc", severity, "AUROC and operating point disagree", sentence, case.title)
 
@@ -45,9 +45,9 @@ def _bounds(case: Case, rows_are: tuple[str, ...]) -> tuple[tuple[float, float] 
         shares = [metrics.sensitivity(turned(case, rows)) for rows in rows_are]
         if any(np.isnan(each).any() for each in shares):
             return None, ""
-        ends = [auroc_bounds(*map(float, each)) for each in shares]
+        each_way = [auroc_bounds(*map(float, each)) for each in shares]
         words = f"the matrix's shares of {100 * shares[0][0]:.1f} and {100 * shares[0][1]:.1f} %"
-        return (min(low for low, _ in ends), max(high for _, high in ends)), words
+        return (min(low for low, _ in each_way), max(high for _, high in each_way)), words
     found = operating_point(case)
     if found is None or case.matrix is not None:
         return None, ""

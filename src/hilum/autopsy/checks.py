@@ -10,11 +10,12 @@ from hilum.autopsy.auroc import find_impossible_auroc
 from hilum.autopsy.collapse import find_collapse
 from hilum.autopsy.columns import find_by_calls
 from hilum.autopsy.describe import describe_report
-from hilum.autopsy.granularity import find_granularity, rules_of, shares_of
+from hilum.autopsy.granularity import Share, find_granularity, rules_of, shares_of
 from hilum.autopsy.identities import find_broken_identities
 from hilum.autopsy.intervals import find_intervals
 from hilum.autopsy.margins import find_margins, rows_of
 from hilum.autopsy.prevalence import find_no_prevalence
+from hilum.autopsy.printed import Rule
 from hilum.autopsy.search import find_by_search
 from hilum.autopsy.values import Autopsy, Case, Finding, Report
 from hilum.autopsy.wording import join
@@ -81,7 +82,7 @@ def _mixed_rounding(cases: list[Case]) -> Iterator[Finding]:
         yield Finding("mixed-rounding", "suspicious", "No one way of rounding fits", sentence)
 
 
-def _only(share, rule: str) -> bool:
-    other = "cut off" if rule == "rounded" else "rounded"
+def _only(share: Share, rule: Rule) -> bool:
+    other: Rule = "cut off" if rule == "rounded" else "rounded"
     n = share.n or 0
     return bool(share.printed.whole(n, rule)) and not share.printed.whole(n, other)

@@ -9,7 +9,7 @@ from math import comb
 import numpy as np
 
 from hilum.autopsy.against_matrix import turned
-from hilum.autopsy.values import Case, Finding
+from hilum.autopsy.values import Case, Finding, Severity
 from hilum.autopsy.wording import of
 from hilum.evaluation import metrics
 from hilum.evaluation.guards import find_verdicts
@@ -40,7 +40,7 @@ def find_collapse(case: Case, rows_are: tuple[str, ...], matrix: np.ndarray | No
         return
     for verdict in find_verdicts(confusion, labels, split=case.sample_name or "printed"):
         more = _how_sure(confusion) if verdict.code == "independent" else ""
-        severity = "suspicious" if verdict.severity == "error" else "note"
+        severity: Severity = "suspicious" if verdict.severity == "error" else "note"
         yield Finding(verdict.code, severity, TITLES[verdict.code], verdict.sentence + more, case.title)
 
 

@@ -161,7 +161,7 @@ def _no_size(shares: Sequence[Share], reach: range, whose: str) -> str:
 
 def _smallest(shares: Sequence[Share]) -> int:
     """The smallest number of images of which all are shares, by one rule; 0 where there is none in reach."""
-    found = [sizes[0] for rule in SINGLE if (sizes := sizes_of(shares, range(1, 50 * MOST_IMAGES), rule))]
+    found = [sizes[0] for rule in SINGLE[:2] if (sizes := sizes_of(shares, range(1, 50 * MOST_IMAGES), rule))]
     return min(found, default=0)
 
 
@@ -195,9 +195,9 @@ def _reach(sample: Sample, of: str) -> Sample:
     return sample if not of else Sample(1, sample.n or sample.high)
 
 
-def rules_of(shares: Sequence[Share]) -> set[str]:
+def rules_of(shares: Sequence[Share]) -> set[Rule]:
     """Single rules of rounding under which every share with a known n that fits any rule is k of n."""
-    rules = set(SINGLE)
+    rules: set[Rule] = set(SINGLE)
     for share in shares:
         if share.n and len(share.printed.whole(share.n)):
             rules &= {rule for rule in SINGLE if share.printed.whole(share.n, rule)}

@@ -59,10 +59,9 @@ def _outside(case: Case) -> Iterator[Finding]:
 
 def _f1(case: Case) -> Iterator[Finding]:
     for figure in case.find("f1"):
-        found = [_of(case, metric, figure.over) for metric in ("ppv", "sensitivity")]
-        if found[0] is None or found[1] is None:
+        precision, recall = (_of(case, metric, figure.over) for metric in ("ppv", "sensitivity"))
+        if precision is None or recall is None:
             continue
-        precision, recall = found
         spans = [each.printed.bounds() for each in (precision, recall)]
         low, high = (harmonic(max(0.0, spans[0][i]), max(0.0, spans[1][i])) for i in (0, 1))
         own = figure.printed.bounds()

@@ -50,7 +50,7 @@ def _names(rows: list[dict[str, Any]]) -> set[str]:
 
 
 def _of_share(share: Share) -> dict[str, Any] | None:
-    whole = share.printed.whole(share.n, "rounded") if share.n else ()
+    whole = share.printed.whole(share.n, "rounded") if share.n else range(0)
     if not share.n or not len(whole) or share.figure.interval:
         return None
     k = str(whole[0]) if len(whole) == 1 else f"{whole[0]} to {whole[-1]}"

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from hilum.autopsy.identities import Span
-from hilum.autopsy.values import Case, Figure, Finding
+from hilum.autopsy.values import Case, Figure, Finding, Severity
 from hilum.autopsy.wording import join
 
 
@@ -25,7 +25,7 @@ def find_no_prevalence(case: Case) -> Iterator[Finding]:
     for figure in case.figures:
         if figure.over in ("", case.report.positive) and figure.metric in ("accuracy", "ppv", "npv", "f1"):
             spans[figure] = _span(figure.metric, _clipped(figure), *point)
-    severity = "impossible" if case.binary else "suspicious"
+    severity: Severity = "impossible" if case.binary else "suspicious"
     of_two = "" if case.binary else "For two classes: "
     operating = f"{sensitivity.said} and {specificity.said}"
     for figure, span in spans.items():
@@ -48,13 +48,12 @@ def operating_point(case: Case) -> tuple[Figure, Figure] | None:
     if len(case.classes) > 2:
         return None
     positive = case.report.positive
-    found = [
+    one, other = (
         next((each for each in case.find(metric) if each.over in ("", positive)), None)
         for metric in ("sensitivity", "specificity")
-    ]
-    if found[0] is None or found[1] is None:
+    )
+    if one is None or other is None:
         return None
-    one, other = found
     averaged = one.printed.meets(other.printed) or any(
         one.printed.meets(each.printed) for each in case.find("accuracy")
     )

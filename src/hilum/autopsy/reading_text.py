@@ -170,8 +170,8 @@ def _take_matrix(text: str, reading: _Reading) -> tuple[str, Matrix | None]:
     if found := _SLASHED.search(text):
         rows = [re.findall(r"\d+", row) for row in re.split(r"[/;|\n]", found[1])]
         return text[: found.start()] + " , " + text[found.end(1) :], make_matrix(rows)
-    if found := _labelled_rows(text):
-        start, end, names, rows = found
+    if lines := _labelled_rows(text):
+        start, end, names, rows = lines
         if not reading.classes:
             reading.classes = tuple(names)
         return text[:start] + " , " + text[end:], make_matrix(rows)

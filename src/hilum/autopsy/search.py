@@ -13,7 +13,7 @@ from hilum.autopsy.printed import SINGLE, Rule
 from hilum.autopsy.values import Case, Figure, Finding
 from hilum.autopsy.wording import join
 
-MOST_MATRICES = 1_000_000
+MOST_MATRICES = 250_000
 """How many matrices are tried at most; where there are more, nothing is claimed."""
 
 FEW = 3
