@@ -78,13 +78,7 @@ def compute_maps(
         for start in range(0, len(canvases), batch_size):
             image = _input(canvases[start : start + batch_size], preprocessing, place)
             wanted, other = (_classes(each, len(canvases), start, len(image), place) for each in (target, against))
-            if where is not None:
-                maps, scores, spoken_for = _by_gradient(model, image, where, by_gradient, wanted, other)
-            else:
-                maps, scores, spoken_for = {}, None, wanted
-            if ROLLOUT in methods:
-                maps[ROLLOUT], scores = roll_out(model, image)
-                spoken_for = scores.argmax(1) if spoken_for is None else spoken_for
+            maps, scores, spoken_for = _one_batch(model, image, where, methods, wanted, other)
             for name, each in maps.items():
                 found[name].append(each.float().cpu().numpy())
             logits.append(scores.detach().float().cpu().numpy())
@@ -97,6 +91,25 @@ def compute_maps(
     }
     name = where.name if where is not None else "all blocks"
     return HeatMaps(stacked, np.concatenate(logits), np.concatenate(targets), name)
+
+
+def _one_batch(
+    model: Classifier,
+    image: Tensor,
+    where: Target | None,
+    methods: Sequence[str],
+    target: Tensor | None,
+    other: Tensor | None,
+) -> tuple[dict[str, Tensor], Tensor, Tensor]:
+    """Maps by method, logits `[B, K]`, the classes that the maps speak for `[B]`; no layer means roll-out alone."""
+    if where is None:
+        rolled, logits = roll_out(model, image)
+        return {ROLLOUT: rolled}, logits, logits.argmax(1) if target is None else target
+    by_gradient = [name for name in methods if name != ROLLOUT]
+    maps, logits, spoken_for = _by_gradient(model, image, where, by_gradient, target, other)
+    if ROLLOUT in methods:
+        maps[ROLLOUT], logits = roll_out(model, image)
+    return maps, logits, spoken_for
 
 
 def _by_gradient(
