@@ -48,7 +48,7 @@ def found(tmp_path):
 
 
 def test_the_best_detector_is_named_with_its_figures(found):
-    said = describe_result(found())
+    said = describe_result(found()).replace("\xa0", " ")
     assert said.startswith("Embedding: nearest normals ranks 300 images of test best, with an AUROC of 0.99")
     assert "where 5 % was asked for" in said and "promise" not in said and "told apart" not in said
 
@@ -60,7 +60,7 @@ def test_a_promise_that_is_not_kept_is_said(found):
 def test_what_the_backbone_has_seen_is_said(found):
     assert "pre-trained weights that no label of these data has changed" in describe_setting(found())
     assert "it knows these abnormal images" in describe_setting(found(backbone="trained"))
-    assert "300 normal training images of 280 patients" in describe_setting(found())
+    assert "300 normal training images of 280 patients" in describe_setting(found()).replace("\xa0", " ")
 
 
 def test_without_abnormal_images_there_is_no_ranking(found):

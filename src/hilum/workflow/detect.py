@@ -12,6 +12,7 @@ from hilum.data.manifest import Manifest
 from hilum.data.sources import list_images
 from hilum.errors import HilumError, UsageError
 from hilum.inspection.anomaly import Scores
+from hilum.models.modelfile import read_header
 from hilum.models.weights import file_sha256
 from hilum.recipes.schema import Recipe
 from hilum.transforms import Preprocessing
@@ -82,6 +83,8 @@ def detect(
     voice = voice or Silent()
     model, recipe = _told_apart(what)
     recipe = _with_wishes(recipe, options)
+    if model is not None:
+        read_header(model)  # before the data are read: a mistyped path should not cost minutes
     given = options.study
     listing = list_images(data, given.labels)
     study_dir = given.out or (study_of(model) if model else None) or Path("runs") / folder_name(data, given)
