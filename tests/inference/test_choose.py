@@ -6,7 +6,7 @@ import torch
 
 from hilum.errors import ModelFileError, UsageError
 from hilum.inference import choose, embed_images, predict_logits
-from hilum.inference.engine import average_views, installed_engines, log_softmax, wanted_engine
+from hilum.inference.engine import average_views, installed_engines, log_softmax, open_graph, wanted_engine
 from hilum.inference.graph import to_onnx
 from hilum.inference.parity import Parity, difference
 from hilum.models import create_model
@@ -66,6 +66,16 @@ def test_the_graph_takes_a_single_sigmoid_and_hidden_layers(canvases, kind):
     logits = predict_logits(model, canvases, preprocessing, engine=kind)
     assert not logits[:, 0].any() and logits.shape == (21, 2)
     np.testing.assert_allclose(logits, predict_logits(model, canvases, preprocessing, engine="torch"), atol=1e-4)
+
+
+@pytest.mark.parametrize("images", [1, 2, 5, 21])
+def test_a_batch_in_parts_is_the_same_batch(model, canvases, images):
+    graph = to_onnx(model, PREPROCESSING)
+    whole = open_graph("openvino", graph, threads=1)
+    parts = open_graph("openvino", graph, threads=3, batches=True)
+    for one, other in zip(whole.both(canvases[:images]), parts.both(canvases[:images]), strict=True):
+        assert one.shape == other.shape and one.dtype == other.dtype == np.float32
+        np.testing.assert_allclose(one, other, atol=1e-5)
 
 
 def test_weights_that_changed_are_converted_anew(model, canvases):

@@ -138,9 +138,9 @@ def test_decisions_follow_the_thresholds(model_file, pictures):
 
 
 @pytest.mark.parametrize("suffix", [".csv", ".jsonl", ".parquet"])
-def test_answers_go_into_a_table(model_file, pictures, tmp_path, suffix):
+def test_answers_go_into_a_table(exports, pictures, tmp_path, suffix):
     out = tmp_path / f"answers{suffix}"
-    result = cli(model_file, pictures, "--out", out)
+    result = cli(exports["onnx"], pictures, "--out", out)
     assert result.returncode == 3 and "38 predicted; 2 rejected (1 empty, 1 not-an-image)" in result.stderr
     if suffix == ".csv":
         rows = list(csv.DictReader(out.read_text().splitlines()))
@@ -191,12 +191,12 @@ def test_the_journal_of_another_model_is_left(model_file, exports, pictures, tmp
         assert not journal.done
 
 
-def test_exit_codes_and_json_lines(model_file, pictures, tmp_path):
-    good = cli(model_file, pictures / "00.png", "--json")
+def test_exit_codes_and_json_lines(exports, pictures, tmp_path):
+    good = cli(exports["onnx"], pictures / "00.png", "--json")
     assert good.returncode == 0 and json.loads(good.stdout)["status"] == "ok"
-    bad = cli(model_file, pictures / "38.jpg", "--json")
+    bad = cli(exports["onnx"], pictures / "38.jpg", "--json")
     assert bad.returncode == 4 and json.loads(bad.stdout)["code"] == "not-an-image"
-    table = cli(model_file, pictures)
+    table = cli(exports["onnx"], pictures)
     assert table.returncode == 3 and len(table.stdout.splitlines()) == 41
     assert max(map(len, table.stdout.splitlines())) <= 100 and "not a medical device" in table.stderr
 
@@ -224,6 +224,36 @@ def test_without_a_model_the_one_in_the_box_is_taken(model_file, tmp_path):
         box.bundled_model(tmp_path)
     (tmp_path / "m.safetensors").write_bytes(model_file.read_bytes())
     assert box.bundled_model(tmp_path) == tmp_path / "m.safetensors"
+
+
+def test_heat_maps_lie_in_their_folder_under_the_image_s_name(model_file, pictures, tmp_path):
+    import cv2
+
+    maps = tmp_path / "maps"
+    result = cli(model_file, pictures / "00.png", pictures / "38.jpg", "--heatmap", maps)
+    assert result.returncode == 3, result.stderr
+    (found,) = maps.iterdir()
+    assert found.name.startswith("00-") and cv2.imread(str(found)).ndim == 3
+
+
+def test_nothing_of_a_dicom_header_is_printed_or_written(exports, tmp_path):
+    from pydicom import dcmread
+
+    from hilum.data.phantom import draw_dataset, write_dataset
+
+    write_dataset(draw_dataset(images=3, size=64), tmp_path / "d", format="dicom")
+    for number, path in enumerate(sorted((tmp_path / "d").rglob("*.dcm"))):
+        dataset = dcmread(path)
+        for keyword in ("PatientName", "PatientID", "StudyDescription", "InstitutionName", "ReferringPhysicianName"):
+            setattr(dataset, keyword, "SENTINEL")
+        if number == 0:
+            dataset.PhotometricInterpretation = "SENTINEL"
+        dataset.save_as(path)
+    for more in ([], ["--json"], ["--out", str(tmp_path / "a.csv")], ["--untrusted", "--json"]):
+        result = cli(exports["onnx"], tmp_path / "d", *more)
+        assert result.returncode in (0, 3)
+        assert "SENTINEL" not in result.stdout + result.stderr
+    assert "SENTINEL" not in (tmp_path / "a.csv").read_text()
 
 
 def test_a_path_that_is_not_there_stops_nothing(model_file, pictures, tmp_path):

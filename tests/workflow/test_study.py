@@ -272,6 +272,7 @@ def test_temperature_and_operating_points_are_fitted_on_validation_and_go_with_t
     val, test = (read_predictions(run_dir / f"predictions-{split}.parquet") for split in ("val", "test"))
     assert val.about["temperature"] == 1.0 and test.about["temperature"] == extras["temperature"]
     assert val.about["model_sha256"] == test.about["model_sha256"]
+    assert "fp32" in val.about["engine"] and "fp32" in test.about["engine"]
     assert "Where to draw the line" in result.report.read_text()
 
 

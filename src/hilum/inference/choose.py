@@ -169,7 +169,7 @@ def _runners(
         try:
             if name not in converted.engines:
                 threads, graph = torch.get_num_threads(), converted.written()
-                converted.engines[name] = open_graph(kind, graph, precision=precision, threads=threads)
+                converted.engines[name] = open_graph(kind, graph, precision=precision, threads=threads, batches=True)
             parity = compare(converted.engines[name], sample, reference)
         except (RuntimeError, ValueError, HilumError) as error:  # both libraries raise RuntimeError and its children
             reasons.append(f"{TITLES[kind]}: {(str(error).splitlines() or [type(error).__name__])[0][:120]}")

@@ -115,12 +115,12 @@ def best_for_many(opened: OpenedModel, canvases: np.ndarray, images: int, *, eng
     if opened.model is not None:
         return _best_for_network(opened, canvases, images, engine)
     wanted = wanted_engine(engine)
-    if images < MANY or wanted != "auto" or opened.engine.kind == "openvino" or "openvino" not in installed_engines():
+    if images < MANY or wanted not in ("auto", "openvino") or "openvino" not in installed_engines():
         return opened.engine
     from hilum.inference.parity import compare
 
     try:
-        other = open_graph("openvino", opened.path)
+        other = open_graph("openvino", opened.path, batches=True)
         other.precision = opened.engine.precision
         holds = compare(other, canvases, opened.engine.both(canvases)).holds(opened.engine.precision)
     except RuntimeError:

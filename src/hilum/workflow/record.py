@@ -18,7 +18,7 @@ from hilum.version import __version__
 
 PACKAGES = (
     "torch", "torchvision", "timm", "lightning", "numpy", "pandas", "scikit-learn", "scipy", "opencv-python-headless",
-    "pillow", "pydicom", "safetensors",
+    "pillow", "pydicom", "safetensors", "onnx", "onnxruntime", "openvino",
 )  # fmt: skip
 
 
