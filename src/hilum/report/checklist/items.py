@@ -32,7 +32,7 @@ class Item:
         number: as in the paper.
         section: part of a paper that it belongs to.
         asks: in our own words.
-        fact: name of the function in `facts.py` that answers it; `you` where only people can.
+        fact: name of the function in one of the `..._facts.py` that answers it; `you` where only people can.
     """
 
     guideline: str
