@@ -532,3 +532,18 @@ def test_memory_is_reckoned_from_the_header(chest, dataset_of, code_of):
     data = _written(dataset_of(chest.astype(np.uint32)))
     assert code_of(data) == "ok"
     assert code_of(data, limits=Limits(memory_bytes=100_500_000)) == "memory"
+
+
+def test_pixel_data_in_millions_of_pieces(chest, dataset_of, saved, code_of):
+    dataset = dataset_of(chest)
+    dataset.file_meta.TransferSyntaxUID = JPEGBaseline8Bit
+    whole = encapsulate([saved(chest, "JPEG")])
+    empty = struct.pack("<HHI", 0xFFFE, 0xE000, 0)
+    codes = set()
+    for pieces in (70_000, 1_000_000):
+        dataset.PixelData = whole[:8] + empty * pieces + whole[8:]
+        dataset["PixelData"].is_undefined_length = True
+        start = time.perf_counter()
+        codes.add(code_of(_written(dataset)))
+        assert time.perf_counter() - start < 8
+    assert codes == {"corrupt"}

@@ -46,7 +46,7 @@ def written(tmp_path_factory) -> tuple[Path, dict[str, str]]:
     """The folder in which commands worked on planted files, and what each of them said."""
     pytest.importorskip("jpeg_ls", reason="the codecs of hilum[dicom] are not installed")
     folder = tmp_path_factory.mktemp("planted")
-    _hilum("draw", "data", "--images", "90", "--size", "64", "--format", "dicom", folder=folder)
+    _hilum("draw", "data", "--images", "60", "--size", "64", "--format", "dicom", folder=folder)
     (folder / "data" / "truth.csv").unlink()
     for number, path in enumerate(sorted((folder / "data").rglob("*.dcm"))):
         _planted(path, number)
