@@ -21,7 +21,7 @@ from hilum.workflow.options import Options
 def context(trained, tmp_path):
     study, _ = trained
     folder = tmp_path / "study"
-    shutil.copytree(study.study_dir, folder)
+    shutil.copytree(study.study_dir, folder, ignore=shutil.ignore_patterns("inspection"))
     manifest = read_manifest(folder / "manifest.parquet")
     return InspectionContext(folder, "tiny", manifest, Options(device="cpu"), True, 60.0, lambda *_: None)
 

@@ -57,7 +57,9 @@ def describe_result(result: Any) -> str:
         return describe_neighbors(result.evaluations[main], SPLITS[main], result.settings, result.index_images)
     refused = f", {render_count(len(result.refused), 'picture')} refused" if result.refused else ""
     answered = len(result.answers) - len(result.refused)
-    return end_sentence(f"{render_count(answered, 'picture')} called by the nearest training pictures{refused}: {result.settings}")
+    return end_sentence(
+        f"{render_count(answered, 'picture')} called by the nearest training pictures{refused}: {result.settings}"
+    )
 
 
 def render_result(result: Any) -> Markup:
