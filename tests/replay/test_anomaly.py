@@ -15,7 +15,8 @@ def replayed(small_recipes, kermany, tmp_path):
     def run(system, row):
         with pytest.raises(SystemExit):
             main(["replay", system, str(kermany), "--only", row, "--out", str(tmp_path / "out"), "--json"])
-        return pd.read_csv(tmp_path / "out/replay.csv", keep_default_na=False).iloc[0], tmp_path / "out"
+        table = pd.read_csv(tmp_path / "out/replay.csv", keep_default_na=False).set_index("row")
+        return table.loc[row], tmp_path / "out"
 
     return run
 
