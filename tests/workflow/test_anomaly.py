@@ -160,36 +160,36 @@ def tiny_recipe():
 
 def test_a_study_looks_for_anomalies_and_says_so_in_the_ledger(study):
     done, _ = study
-    folder = done.folder / "tiny/inspection/anomaly"
+    folder = done.study_dir / "tiny/inspection/anomaly"
     document = json.loads((folder / "anomaly.json").read_text())
     names = [each["name"] for each in document["detectors"]]
     assert {"gaussian", "kde", "knn"} <= set(names) and document["backbone"] == "trained"
     assert set(document["detectors"][0]["splits"]) == {"val", "test"}
-    (opening,) = [each for each in read_ledger(done.folder) if "anomaly" in each.reason]
+    (opening,) = [each for each in read_ledger(done.study_dir) if "anomaly" in each.reason]
     assert opening.predictions == "tiny/inspection/anomaly/scores.parquet"
     assert opening.predictions_sha256 == document["scores_sha256"] == file_sha256(folder / "scores.parquet")
-    page = (done.folder / "report.html").read_text()
+    page = (done.study_dir / "report.html").read_text()
     assert "What looks unlike the normal images" in page
 
 
 def test_a_study_that_is_run_again_looks_no_second_time(study):
     done, data = study
-    before = len(read_ledger(done.folder))
-    stamp = (done.folder / "tiny/inspection/anomaly/anomaly.json").read_bytes()
-    hilum.study(data, recipes=[done_recipe(done)], out=done.folder, replicates=20, device="cpu")
-    assert len(read_ledger(done.folder)) == before
-    assert (done.folder / "tiny/inspection/anomaly/anomaly.json").read_bytes() == stamp
+    before = len(read_ledger(done.study_dir))
+    stamp = (done.study_dir / "tiny/inspection/anomaly/anomaly.json").read_bytes()
+    hilum.study(data, recipes=[done_recipe(done)], out=done.study_dir, replicates=20, device="cpu")
+    assert len(read_ledger(done.study_dir)) == before
+    assert (done.study_dir / "tiny/inspection/anomaly/anomaly.json").read_bytes() == stamp
 
 
 def done_recipe(done):
     from hilum.recipes.convert import from_json
 
-    return from_json(json.loads((done.folder / "tiny/begun.json").read_text())["recipe"])
+    return from_json(json.loads((done.study_dir / "tiny/begun.json").read_text())["recipe"])
 
 
 def test_the_model_file_has_a_gate(study):
     done, _ = study
-    header = read_header(done.folder / "tiny/model.safetensors")
+    header = read_header(done.study_dir / "tiny/model.safetensors")
     gate = Gate.from_json(header.extras["gate"])
     noise = np.random.default_rng(0).integers(0, 256, (20, 32, 32)).astype(np.uint8)
     length = len(gate.looks["embedding"].mean)
@@ -200,14 +200,14 @@ def test_the_model_file_has_a_gate(study):
 def test_a_model_and_a_recipe_share_a_table(study, tmp_path):
     done, data = study
     copy = tmp_path / "study"
-    shutil.copytree(done.folder, copy)
+    shutil.copytree(done.study_dir, copy)
     found = hilum.anomaly(copy / "tiny/model.safetensors", data, beside=SMALL, rate=0.1, replicates=20, test=True)
     assert found.folder == copy / "tiny/anomaly"
     names = [each.name for each in found.assessments]
     assert names == ["error", "density", "error-or-density", "gaussian", "kde", "knn", "patches"]
     assert set(found.assessments[0].splits) == {"val", "test"} and found.document["rate"] == pytest.approx(0.1)
     assert len(found.document["pairs"]["test"]) == 21
-    assert len(read_ledger(copy)) == len(read_ledger(done.folder)) + 2
+    assert len(read_ledger(copy)) == len(read_ledger(done.study_dir)) + 2
     for picture in found.document["pictures"]:
         assert (found.folder / picture["file"]).exists()
     from hilum.report.anomaly_page import write_anomaly_page
