@@ -18,7 +18,7 @@ def context(trained, tmp_path):
 
     study, _ = trained
     folder = tmp_path / "study"
-    shutil.copytree(study.folder, folder)
+    shutil.copytree(study.study_dir, folder)
     run = json.loads((folder / "study.json").read_text())["chosen_run"]
     manifest = read_manifest(folder / "manifest.parquet")
     return InspectionContext(folder, run, manifest, Options(device="cpu"), True, 2.0, lambda *_: None)
