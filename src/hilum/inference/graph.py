@@ -27,6 +27,9 @@ LARGEST = 1_900_000_000
 class CanvasNetwork(nn.Module):
     """Normalisation and network in one: uint8 `[B, S, S]` -> logits `[B, K]`, embedding `[B, D]`."""
 
+    scale: Tensor
+    offset: Tensor
+
     def __init__(self, model: Classifier, preprocessing: Preprocessing) -> None:
         super().__init__()
         self.model = model
@@ -59,7 +62,7 @@ def to_onnx(model: Classifier, preprocessing: Preprocessing) -> bytes:
             torch.onnx.export(
                 network,
                 (example,),
-                buffer,
+                buffer,  # type: ignore[arg-type] # this exporter writes into any file
                 input_names=list(names[:1]),
                 output_names=list(names[1:]),
                 dynamic_axes={name: {0: "images"} for name in names},

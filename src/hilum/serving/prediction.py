@@ -112,7 +112,13 @@ class Outcome:
         if self.prediction is not None:
             return {"image": self.name, "status": "ok", **self.prediction.to_json(), "code": None, "reason": None}
         code, reason = (self.rejected.code, str(self.rejected)) if self.rejected else ("crash", "")
-        empty = {"label": None, "probs": None, "decisions": [], "gate_score": None, "gate_threshold": None}
+        empty: dict[str, Any] = {
+            "label": None,
+            "probs": None,
+            "decisions": [],
+            "gate_score": None,
+            "gate_threshold": None,
+        }
         return {"image": self.name, "status": "rejected", **empty, "warnings": [], "code": code, "reason": reason}
 
 
