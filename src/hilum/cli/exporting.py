@@ -29,7 +29,8 @@ def _print_calibration(result: ExportResult) -> None:
     if "change" not in found:
         print_line("What that costs was not measured: the model file does not lie in its study.")
         return
-    where = f"on {found['images']:,} validation images of {found['patients']:,} patients"
+    tried = found["tried_on"]
+    where = f"on {tried['images']:,} validation images of {tried['patients']:,} patients"
     print_line(f"\nint8 against fp32 {where}, with 95 % intervals of the paired difference:")
     rows = [(name.replace("_", " "), *_figures(found, name)) for name in found["change"]]
     print_line(render_table(rows, ("figure", "fp32", "int8", "change")))

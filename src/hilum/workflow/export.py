@@ -82,6 +82,9 @@ class ExportResult:
     def sentence(self) -> str:
         """How close it is to torch, in words."""
         parity = self.exported.parity
+        if self.exported.precision == "int8":
+            where, most = f"{parity['images']} {parity['of']}", parity["probability"]
+            return f"On {where} its probabilities differ from torch's by up to {most:.2f}."
         return (
             f"On {parity['images']} {parity['of']} its probabilities are those of torch within "
             f"{parity['probability']:.1e} (embeddings within {100 * parity['embedding']:.2g} % of their length)."
@@ -233,6 +236,6 @@ def _with_change(
         change[name] = {"value": sign * each.value, "ci_low": ends[0], "ci_high": ends[1]}
     worst = float(np.abs(runs["int8"].probs - runs["fp32"].probs).max())
     figures = {name: dict(each) for name, each in comparison.figures.items()}
-    about = {"split": "val", "images": len(rows), "patients": comparison.patients, "change": change}
+    about = {"tried_on": {"split": "val", "images": len(rows), "patients": comparison.patients}, "change": change}
     calibration = {**(written.exported.calibration or {}), **about, "figures": figures, "probability": worst}
     return write_again(written, calibration)
