@@ -204,7 +204,8 @@ def _embedded(path: Path) -> str:
     from PIL import Image
 
     file = io.BytesIO()
-    Image.open(path).save(file, "WEBP", quality=82, method=4)
+    with Image.open(path) as picture:
+        picture.save(file, "WEBP", quality=82, method=4)
     return f"data:image/webp;base64,{base64.b64encode(file.getvalue()).decode()}"
 
 
