@@ -19,6 +19,7 @@ from hilum.models.weights import file_sha256
 from hilum.verify.book import Book
 from hilum.verify.documents import compare_csv, compare_values
 from hilum.verify.runs import evaluation_of
+from hilum.workflow.arms import settings_apart
 from hilum.workflow.choice import COMPARISON, entry_of
 from hilum.workflow.gap import GAP, gap_of
 from hilum.workflow.guards import GUARDS, verdicts_of_files
@@ -126,7 +127,8 @@ def _check_comparison(book: Book, study: StudyFolder, done: Sequence[str]) -> di
     )
     predictions = {run: read_predictions(path) for run, path in paths.items()}
     made = book.recall(key, lambda: compare(predictions, **settings))
-    compare_values(book, COMPARISON, json.loads(json.dumps(made.to_json())), found)
+    apart = settings_apart(made.runs, {run: study.folder / run for run in done})
+    compare_values(book, COMPARISON, json.loads(json.dumps({**made.to_json(), "settings": apart})), found)
     return dict(made.groups)
 
 

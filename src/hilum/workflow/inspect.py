@@ -6,13 +6,17 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from hilum.data.manifest import Manifest
 from hilum.errors import HilumError
+from hilum.models.weights import file_sha256
+from hilum.version import __version__
 from hilum.workflow.options import Options
+from hilum.workflow.record import read_json, write_json
 from hilum.workflow.voice import Voice
 
-INSPECTION = "inspection"
+INSPECTION, DONE = "inspection", "done.json"
 
 
 @dataclass(frozen=True)
@@ -102,12 +106,47 @@ def inspect_run(
     for number, (name, words, part) in enumerate(PARTS):
         share = max(ends - time.monotonic(), 1.0) / (len(PARTS) - number)
         began = time.monotonic()
+        context = InspectionContext(study_dir, run, manifest, options, test_opened, share, on_step)
+        if _is_done(context, name):
+            continue
         try:
-            part(InspectionContext(study_dir, run, manifest, options, test_opened, share, on_step))
+            part(context)
         except HilumError as error:
             voice.warn(f"{words}: {error}")
         except Exception as error:  # the figures that are there already go into the report all the same
             voice.warn(f"{words}: {type(error).__name__}: {' '.join(str(error).split())[:200]}")
         else:
             took[name] = round(time.monotonic() - began, 2)
+            write_json(
+                context.folder(name) / DONE, {**_identity(context), "seconds": share, "files": _files(context, name)}
+            )
     return took
+
+
+MORE_TIME = 2.0
+"""Times the seconds that a part had before, from which it is done again: it may have looked at a sample only."""
+
+
+def _is_done(context: InspectionContext, name: str) -> bool:
+    """Whether an earlier call has done a part for the same model and data, in not much less time, and left it whole."""
+    known = read_json(context.folder(name) / DONE) or {}
+    identity = _identity(context)
+    same = {key: known.get(key) for key in identity} == identity
+    return same and context.seconds < MORE_TIME * known["seconds"] and known["files"] == _files(context, name)
+
+
+def _identity(context: InspectionContext) -> dict[str, Any]:
+    return {
+        "hilum": __version__,
+        "model_sha256": file_sha256(context.study_dir / context.run / "model.safetensors"),
+        "manifest": context.manifest.fingerprint,
+        "test_opened": context.test_opened,
+        "seed": context.options.seed,
+        "replicates": context.options.replicates,
+    }
+
+
+def _files(context: InspectionContext, name: str) -> dict[str, str]:
+    folder = context.folder(name)
+    paths = sorted(path for path in folder.rglob("*") if path.is_file() and path.name != DONE)
+    return {path.relative_to(folder).as_posix(): file_sha256(path) for path in paths}
