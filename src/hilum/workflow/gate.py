@@ -14,7 +14,7 @@ from hilum.errors import DataError
 from hilum.evaluation.shift import spread_positions
 from hilum.inspection.gate import Gate, fit_gate
 from hilum.models.extras import add_extras
-from hilum.transforms import Preprocessing
+from hilum.transforms import Augmentation, Preprocessing, augment
 from hilum.workflow.options import Options
 
 if TYPE_CHECKING:
@@ -75,8 +75,52 @@ def make_gate(
     began = time.monotonic()
     embed_images(model, train[np.arange(min(PROBE, len(train)))], preprocessing, device=device)
     each = (time.monotonic() - began) / max(min(PROBE, len(train)), 1)
-    most = int(np.clip(seconds / 2 / max(each, 1e-6), FEWEST, MOST))
-    pictures = [part[spread_positions(len(part), most)] for part in (train, val)]
+    most = int(np.clip(seconds / 4 / max(each, 1e-6), FEWEST, MOST))
+    pictures = [as_elsewhere(part[spread_positions(len(part), most)]) for part in (train, val)]
     embedded = [embed_images(model, some, preprocessing, device=device) for some in pictures]
-    more = train[spread_positions(len(train), MOST)]  # to look at the pictures themselves costs little
+    more = as_elsewhere(train[spread_positions(len(train), MOST)])  # to look at the pictures themselves costs little
     return fit_gate(embedded[0], more, embedded[1], pictures[1])
+
+
+ELSEWHERE = Augmentation(
+    rotation=6, shift=0.05, zoom=0.12, brightness=0.08, contrast=0.2, gamma=0.2, blur=1.0, noise=0.02, collimate=0.2
+)
+"""How an X-ray of the same kind may differ where another person takes it with another machine."""
+
+NARROWEST = 0.75
+"""Height of the flattest picture, or width of the narrowest one, that a square may hold; black lies beside it."""
+
+
+def as_elsewhere(canvases: np.ndarray, seed: int = 0) -> np.ndarray:
+    """The pictures as they are, and each once more as it might look where it was taken by somebody else.
+
+    A gate that knows one hospital's pictures only takes those of every other one, and of adults where it has seen
+    children, for something that is no chest X-ray.
+
+    Args:
+        canvases: uint8 `[B, S, S]`.
+
+    Returns:
+        uint8 `[2 B, S, S]`.
+    """
+    changed = augment(canvases, ELSEWHERE, [(seed, 0, row) for row in range(len(canvases))])
+    shares = np.random.default_rng([seed, 5]).uniform(NARROWEST, 1.0, len(canvases))
+    other = [
+        _narrowed(each, share, tall=bool(row % 2))
+        for row, (each, share) in enumerate(zip(changed, shares, strict=True))
+    ]
+    return np.concatenate([canvases, np.stack(other)]) if other else canvases
+
+
+def _narrowed(canvas: np.ndarray, share: float, *, tall: bool) -> np.ndarray:
+    import cv2
+
+    side = len(canvas)
+    short = round(side * share)
+    first = (side - short) // 2
+    framed = np.zeros_like(canvas)
+    if tall:
+        framed[:, first : first + short] = cv2.resize(canvas, (short, side), interpolation=cv2.INTER_AREA)
+    else:
+        framed[first : first + short] = cv2.resize(canvas, (side, short), interpolation=cv2.INTER_AREA)
+    return framed
