@@ -525,7 +525,7 @@ def neighbors(
     k: int = 0,
     metric: str = "",
     weights: str = "",
-    layer: str = "embedding",
+    layer: str = "",
     labels: str = "folders",
     patient_pattern: str | None = None,
     allow_leak: bool = False,
@@ -543,7 +543,7 @@ def neighbors(
             neighbors` does.
         index: an index of neighbours; None takes the one beside the model, or makes one from its study.
         k, metric, weights: how neighbours vote; 0 and empty let validation choose.
-        layer: `embedding` or `hidden`.
+        layer: `embedding` or `hidden`; the recipe's when left out.
         allow_leak: also answer for images that the model or its index has seen; the answer says so.
         out: a folder for the page, and for predictions and figures.
 

@@ -126,6 +126,34 @@ def test_only_images_that_were_seen_is_an_error(place, tmp_path):
         hilum.neighbors(model_of(place), folder, device="cpu", out=tmp_path / "o")
 
 
+def test_what_a_study_found_out_is_never_overwritten(place, make_data, capsys):
+    own = place[0] / "tiny" / "inspection" / "neighbors"
+    hilum.neighbors(model_of(place), place[1], device="cpu", replicates=20)
+    before = {path.name: path.read_bytes() for path in own.iterdir() if path.suffix != ".html"}
+    new = sorted((make_data("asked", per_class=1, seed=78) / "viral").iterdir())[0]
+    assert "k = 3" in hilum.neighbors(model_of(place), new, k=3, device="cpu").settings
+    given = {"k": 1, "metric": "cosine", "weights": "uniform", "device": "cpu", "replicates": 20}
+    found = hilum.neighbors(model_of(place), place[1], **given)
+    page = found.page.read_text()
+    assert found.folder.name == "neighbors-k1-cosine-uniform" and not found.chosen
+    assert "set beforehand" in page and "chosen on validation" not in page
+    assert "set beforehand" in read_ledger(place[0])[-1].reason
+    assert {path.name: path.read_bytes() for path in own.iterdir() if path.suffix != ".html"} == before
+    assert set(hilum.neighbors(model_of(place), place[1], device="cpu").evaluations) == {"val", "seen", "test"}
+    code, said, _ = run(capsys, "verify", place[0])
+    assert code == 0, said
+
+
+def test_test_images_in_another_folder_are_an_opening_of_test(place, tmp_path):
+    folder, before = tmp_path / "again", len(read_ledger(place[0]))
+    for path in rows_of(place, "test"):
+        (folder / path.parent.name).mkdir(parents=True, exist_ok=True)
+        shutil.copy(path, folder / path.parent.name)
+    hilum.neighbors(model_of(place), folder, device="cpu", replicates=20, out=tmp_path / "o")
+    (opening,) = read_ledger(place[0])[before:]
+    assert opening.split == "test" and opening.predictions_sha256 and "k-NN" in opening.reason
+
+
 def test_an_index_of_another_model_is_refused(place, tmp_path):
     from hilum.models.extras import add_extras
 
@@ -172,3 +200,22 @@ def test_project_draws_the_same_map_again(place, tmp_path):
     assert first.document["points"] == again.document["points"] and "pure" in first._repr_html_()
     with pytest.raises(UsageError, match="--perplexity"):
         hilum.project(model_of(place), out=tmp_path / "c", perplexity=0)
+
+
+def test_a_folder_of_nothing_but_images_is_answered_image_by_image(place, make_data, tmp_path):
+    flat = tmp_path / "flat"
+    flat.mkdir()
+    for number, path in enumerate(sorted(make_data("new", per_class=2, seed=79).rglob("*.png"))):
+        shutil.copy(path, flat / f"{number}.png")
+    found = hilum.neighbors(model_of(place), flat, device="cpu")
+    assert len(found.answers) == 4 and all(each.label for each in found.answers)
+    rows = hilum.embed(model_of(place), flat, device="cpu", out=tmp_path / "e.parquet").embeddings.table
+    assert (rows["label"] == "").all() and len(rows) == 4
+
+
+def test_a_place_that_cannot_be_written_is_told_before_anything_is_computed(place, tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UsageError, match="--out"):
+        hilum.embed(model_of(place), place[1], device="cpu", out=tmp_path)
+    with pytest.raises(UsageError, match="--out"):
+        hilum.project(model_of(place), out=tmp_path / "file", device="cpu")

@@ -72,13 +72,13 @@ def run_neighbors_command(model: Path, data: Sequence[Path], options: NeighborsO
 def run_project_command(model: Path, out: Path, *, as_json: bool, **wishes: Any) -> int:
     """Draws the map and prints what its purity says; returns the exit code."""
     from hilum.report.projection_page import describe_map
+    from hilum.report.sections.projection import describe_settings
 
     found = project_run(model, out, voice=Terminal(quiet=as_json), **wishes)
     if as_json:
         print_json({"page": str(found.page), **found.document})
     else:
-        settings = ", ".join(f"{name} {value}" for name, value in found.document["settings"].items())
-        print_line(f"{found.document['method']}: {settings}")
+        print_line(describe_settings(found.document))
         print_line(describe_map(found.document))
         print_line(str(found.page))
     return 0

@@ -263,9 +263,9 @@ def choose_settings(
     Args:
         index, targets: of the training images, `[N, D]` and int `[N]`.
         queries, truth: of validation images, `[Q, D]` and int `[Q]`.
-        k: this number alone; 0 tries `CANDIDATES`.
+        k: this number alone, or all of the index where it has fewer; 0 tries `CANDIDATES`.
     """
-    numbers = (k,) if k else tuple(each for each in CANDIDATES if each <= len(index))
+    numbers = (min(k, len(index)),) if k else tuple(each for each in CANDIDATES if each <= len(index))
     rows = []
     for metric in metrics:
         found = find_neighbors(index, queries, max(numbers), metric=metric)

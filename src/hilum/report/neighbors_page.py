@@ -26,7 +26,9 @@ def write_neighbors_page(result: Any, path: Path) -> Path:
     """
     sections = []
     if result.evaluations:
-        figures = render_figures(result.evaluations, result.settings, result.index_images, "neighbors", result.remarks)
+        figures = render_figures(
+            result.evaluations, result.settings, result.index_images, "neighbors", result.remarks, chosen=result.chosen
+        )
         sections.append(Section("The figures", figures))
     if result.answers:
         sections.append(Section("Neighbours as pictures", render_examples(result.answers, labels_of(result))))
@@ -54,7 +56,9 @@ def describe_result(result: Any) -> str:
     """What came out, in a sentence or two."""
     main = next((name for name in SPLITS if name in result.evaluations), None)
     if main:
-        return describe_neighbors(result.evaluations[main], SPLITS[main], result.settings, result.index_images)
+        return describe_neighbors(
+            result.evaluations[main], SPLITS[main], result.settings, result.index_images, chosen=result.chosen
+        )
     refused = f", {render_count(len(result.refused), 'picture')} refused" if result.refused else ""
     answered = len(result.answers) - len(result.refused)
     return end_sentence(

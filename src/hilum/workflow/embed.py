@@ -18,6 +18,7 @@ from hilum.data.patients import patient_keys
 from hilum.data.scan import scan_images
 from hilum.data.sources import list_images
 from hilum.errors import DataError, UsageError
+from hilum.images.discover import find_images
 from hilum.inspection.embeddings import Embeddings, canvas_digests
 from hilum.models.weights import file_sha256
 from hilum.transforms import Preprocessing
@@ -95,6 +96,8 @@ def embed_data(
     """
     from hilum.models import load_model
 
+    if out is not None and out.is_dir():
+        raise UsageError("--out", expected="a file, such as embeddings.parquet", found=f"the folder {out}")
     voice = voice or Silent()
     network, header = load_model(model)
     with TemporaryDirectory() as folder:
@@ -141,7 +144,7 @@ def read_pictures(
 
     Args:
         model: its file; where it lies in its study and `paths` is that study's data, nothing is decoded again.
-        paths: one folder or manifest, or image files.
+        paths: one folder or manifest, or image files; a folder that only holds image files counts as these.
 
     Raises:
         DataError: nothing that can be read.
@@ -150,8 +153,9 @@ def read_pictures(
     files = all(path.is_file() and path.suffix.lower() not in TABLES for path in paths)
     if not files and len(paths) > 1:
         raise UsageError("DATA", expected="one folder or manifest, or image files", found=f"{len(paths)} of them")
-    if files:
-        return _single(paths, preprocessing, cache_dir, patient_pattern, bar)
+    alone = [path.resolve() for path in paths] if files else _unlabelled(paths[0], labels)
+    if alone:
+        return _single(alone, preprocessing, cache_dir, patient_pattern, bar)
     listing, study_dir = list_images(paths[0], labels), study_of(model)
     own = read_manifest(study_dir / "manifest.parquet") if study_dir else None
     if own is not None and study_dir is not None and own.root.resolve() == listing.root.resolve():
@@ -167,10 +171,19 @@ def _own(manifest: Manifest, study_dir: Path, preprocessing: Preprocessing) -> P
     return Pictures(rows, canvases, manifest.root, rule, study_dir, {})
 
 
+def _unlabelled(folder: Path, labels: str) -> list[Path]:
+    """The images of a folder that has none in folders below, so that nothing says what they are; else nothing."""
+    if not folder.is_dir() or labels != "folders":
+        return []
+    place = folder.resolve()
+    found = find_images(place)
+    return found if all(path.parent == place for path in found) else []
+
+
 def _single(
     paths: Sequence[Path], preprocessing: Preprocessing, cache_dir: Path, patient_pattern: str | None, bar: Bar
 ) -> Pictures:
-    names = [str(path.resolve()) for path in paths]
+    names = [str(path) for path in paths]
     table = pd.DataFrame({"image_path": names, "label": "", "split": None, "view": None})
     return _read(table, Path("/"), preprocessing, cache_dir, patient_pattern, bar)
 
@@ -200,7 +213,8 @@ def _read(
             for row in bad.index
         }
         if len(bad) == len(facts):
-            raise DataError(str(root), expected="readable X-rays", found=str(facts["reason"].iloc[0]))
+            found = str(facts["reason"].iloc[0])
+            raise DataError(str(paths[0] if len(paths) == 1 else root), expected="readable X-rays", found=found)
         digests = facts["sha256"].where(facts["sha256"].notna(), None).tolist()
         cache = writer.finish(digests, facts["sha256"][sound])
     rows = pd.concat([listed, facts], axis=1)[sound].reset_index(drop=True)

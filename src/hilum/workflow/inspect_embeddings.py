@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,6 +22,7 @@ from hilum.models.weights import file_sha256
 from hilum.transforms import Preprocessing
 from hilum.workflow.options import Options
 from hilum.workflow.record import digest_of
+from hilum.workflow.seal import extend_ledger, extend_seal
 
 if TYPE_CHECKING:
     from hilum.models import Classifier, ModelHeader
@@ -104,6 +106,22 @@ def embed_run(
         if split in splits
     }
     return Embeddings(asked.table, asked.matrix, {**_about(run, path, header, manifest, key), "images": counts})
+
+
+@contextmanager
+def sealing(study_dir: Path, run: str, command: str, folder: Path | None = None) -> Iterator[None]:
+    """Seals what a command writes into a finished study: new embeddings, a folder of its own, lines of the ledger.
+
+    Args:
+        folder: below the study; None where nothing else is written there.
+    """
+    place = study_dir / run / EMBEDDINGS
+    before = file_sha256(place) if place.exists() else ""
+    yield
+    written = [place] if place.exists() and file_sha256(place) != before else []
+    written += sorted(folder.iterdir()) if folder and folder.exists() else []
+    extend_ledger(study_dir, command)
+    extend_seal(study_dir, [each.relative_to(study_dir).as_posix() for each in written], command)
 
 
 def _about(run: str, path: Path, header: ModelHeader, manifest: Manifest, key: str) -> dict[str, Any]:

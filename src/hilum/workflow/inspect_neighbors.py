@@ -92,6 +92,7 @@ def evaluate_neighbors(
     *,
     wanted: Neighbors | None = None,
     tried: Mapping[str, Any] | None = None,
+    folder: Path | None = None,
 ) -> dict[str, Evaluation]:
     """Chooses on validation, evaluates on every split that is there, and writes all of it into the run's folder.
 
@@ -101,6 +102,7 @@ def evaluate_neighbors(
         embeddings: of training and validation images, and of test images where that split is open.
         wanted: of a recipe; what it leaves open, and without one everything, is chosen on validation.
         tried: instead, what validation may choose among: `k`, `metrics`, `weights` of `choose_settings`.
+        folder: beside the one of the study's own k-NN, which is the default.
 
     Returns:
         By split: `val`, `test` where it is open, and `seen`, the figure that must not be believed.
@@ -108,7 +110,7 @@ def evaluate_neighbors(
     Raises:
         DataError: no training or no validation images.
     """
-    folder = study_dir / run / "inspection" / NEIGHBORS
+    folder = folder or study_dir / run / "inspection" / NEIGHBORS
     folder.mkdir(parents=True, exist_ok=True)
     train, val, test = (embeddings.split(name) for name in ("train", "val", "test"))
     if not len(train) or not len(val):
@@ -116,10 +118,15 @@ def evaluate_neighbors(
     chosen = choose_on(train, val, manifest.labels, settings_tried(wanted) if tried is None else tried)
     index = NeighborIndex.of(
         train, manifest.labels, chosen.settings, seen_by(manifest, embeddings), root=str(manifest.root),
-        patient_rule=manifest.facts["patient_rule"].get("name", ""), made=now(),
+        patient_rule=manifest.facts["patient_rule"].get("name", ""), tried=len(chosen.table), made=now(),
     )  # fmt: skip
     index.write(folder / INDEX)
-    about = {**embeddings.about, "neighbors": asdict(chosen.settings), "index_images": len(index)}
+    about = {
+        **embeddings.about,
+        "neighbors": asdict(chosen.settings),
+        "tried": len(chosen.table),
+        "index_images": len(index),
+    }
     made = {"val": predict(index, val, **about), "seen": predict_seen(train, index, options.seed, **about)}
     evaluations = {name: _evaluated(each, folder, name, options) for name, each in made.items()}
     examples = val
@@ -220,11 +227,22 @@ def _on_test(
         model_sha256=sha256,
         predictions=place,
         images=len(test),
-        reason=f"inspection: k-NN on the embedding, {index.settings}, chosen on validation",
+        reason=f"inspection: {describe_asked(index, about)}",
     )
     found = _evaluated(made, folder, "test", options)
     record_predictions(study_dir, opening, file_sha256(path))
     return found
+
+
+def describe_asked(index: NeighborIndex, about: Mapping[str, Any]) -> str:
+    """Which k-NN, in words, for the ledger.
+
+    Args:
+        about: of the embeddings, with `tried`: among how many settings validation chose.
+    """
+    layer = "the last hidden layer" if about.get("layer") == "hidden" else "the embedding"
+    chosen = "chosen on validation" if about.get("tried", 2) > 1 else "set beforehand"
+    return f"k-NN on {layer}, {index.settings}, {chosen}"
 
 
 def examples_of(index: NeighborIndex, queries: Embeddings, seed: int) -> list[dict[str, Any]]:

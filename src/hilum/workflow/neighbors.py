@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -13,19 +14,29 @@ import numpy as np
 from hilum.data.manifest import read_manifest
 from hilum.data.predictions import Predictions
 from hilum.errors import DataError, UsageError
-from hilum.evaluation import Evaluation, evaluate, write_evaluations
+from hilum.evaluation import (
+    Evaluation,
+    evaluate,
+    read_evaluations,
+    record_opening,
+    record_predictions,
+    write_evaluations,
+)
 from hilum.inspection.embeddings import Embeddings
 from hilum.inspection.index import NeighborIndex, read_index
 from hilum.inspection.neighbors import METRICS, WEIGHTS
 from hilum.models.modelfile import weights_sha256
 from hilum.models.weights import file_sha256
+from hilum.recipes.schema import Neighbors
 from hilum.workflow.embed import Pictures, embed_pictures, read_pictures
-from hilum.workflow.inspect_embeddings import embed_run
+from hilum.workflow.inspect_embeddings import embed_run, sealing
 from hilum.workflow.inspect_neighbors import (
     DOCUMENT,
     INDEX,
     METRICS_FILE,
+    NEIGHBORS,
     SHOWN,
+    describe_asked,
     describe_neighbors,
     evaluate_neighbors,
     hidden_of,
@@ -33,6 +44,7 @@ from hilum.workflow.inspect_neighbors import (
 from hilum.workflow.options import Options
 from hilum.workflow.other_data import study_of
 from hilum.workflow.record import now, read_json, write_json
+from hilum.workflow.seal import extend_ledger
 from hilum.workflow.voice import Silent, Voice
 
 if TYPE_CHECKING:
@@ -41,6 +53,7 @@ if TYPE_CHECKING:
 SPECIFIC = ("kermany",)
 """Rules that name a patient of one data set wherever a file lies; others only tell patients of one folder apart."""
 PAGE = "neighbors.html"
+OTHER, LEAK = "predictions-other.parquet", "predictions-leak.parquet"
 
 
 @dataclass(frozen=True)
@@ -51,7 +64,7 @@ class NeighborsOptions:
     k: int = 0
     metric: str = ""
     weights: str = ""
-    layer: str = "embedding"
+    layer: str = ""
     labels: str = "folders"
     patient_pattern: str | None = None
     allow_leak: bool = False
@@ -64,7 +77,7 @@ class NeighborsOptions:
         _check("--k", self.k >= 0, "0, which lets validation choose, or more", self.k)
         _check("--metric", self.metric in ("", *METRICS), f"one of {', '.join(METRICS)}", self.metric)
         _check("--weights", self.weights in ("", *WEIGHTS), f"one of {', '.join(WEIGHTS)}", self.weights)
-        _check("--layer", self.layer in ("embedding", "hidden"), "embedding or hidden", self.layer)
+        _check("--layer", self.layer in ("", "embedding", "hidden"), "embedding or hidden", self.layer)
         _check("--seed", self.seed >= 0, "a whole number from 0", self.seed)
         _check("--replicates", self.replicates >= 2, "at least 2", self.replicates)
 
@@ -73,6 +86,11 @@ class NeighborsOptions:
         """What validation may choose among."""
         metrics, weights = (self.metric,) if self.metric else METRICS, (self.weights,) if self.weights else WEIGHTS
         return {"k": self.k, "metrics": metrics, "weights": weights}
+
+    @property
+    def wishes(self) -> tuple[str, ...]:
+        """What is asked for that a study leaves to its recipe and to validation."""
+        return tuple(each for each in (self.layer, f"k{self.k}" if self.k else "", self.metric, self.weights) if each)
 
 
 @dataclass(frozen=True)
@@ -127,6 +145,7 @@ class NeighborsResult:
         folder: where predictions, figures and page lie; None where nothing was to be written.
         page: the page, if there is one.
         remarks: sentences.
+        chosen: validation chose among several settings.
     """
 
     settings: str
@@ -138,11 +157,13 @@ class NeighborsResult:
     folder: Path | None = None
     page: Path | None = None
     remarks: tuple[str, ...] = ()
+    chosen: bool = True
 
     def to_json(self) -> dict[str, Any]:
         """A JSON document."""
         return {
             "settings": self.settings,
+            "chosen_on_validation": self.chosen,
             "index_images": self.index_images,
             "evaluations": {name: each.to_json() for name, each in self.evaluations.items()},
             "answers": [each.to_json() for each in self.answers],
@@ -207,14 +228,7 @@ def index_for(model: Path, header: ModelHeader, options: NeighborsOptions, voice
             f"model {model}", expected="an index, or the study that the model came from", found="neither",
             way_out="Give the index with --index; a study writes it to RUN/inspection/neighbors/index.arrow.",
         )  # fmt: skip
-    run = model.resolve().parent.relative_to(study_dir.resolve()).as_posix()
-    place = study_dir / run / "inspection" / "neighbors"
-    if (place / INDEX).exists() and not (options.k or options.metric or options.weights):
-        index = read_index(place / INDEX)
-        if index.about.get("weights_sha256") == weights_sha256(model) and index.about["layer"] == options.layer:
-            return index
-    _evaluate_own(study_dir, run, options, voice, with_test=False)
-    return read_index(place / INDEX)
+    return read_index(_own_place(model, study_dir, options, voice, with_test=False) / INDEX)
 
 
 def _check_made_by(index: NeighborIndex, model: Path, path: Path) -> None:
@@ -225,26 +239,58 @@ def _check_made_by(index: NeighborIndex, model: Path, path: Path) -> None:
         )
 
 
+def _own_place(model: Path, study_dir: Path, options: NeighborsOptions, voice: Voice, *, with_test: bool) -> Path:
+    """The folder of the k-NN that is asked for, evaluated now where it was not.
+
+    What a study found out itself is never overwritten: other settings, another seed, or images that it had no time for
+    have a folder of their own beside it, and all that is written goes into the study's seal.
+    """
+    run = model.resolve().parent.relative_to(study_dir.resolve()).as_posix()
+    inspection = study_dir / run / "inspection"
+    own = inspection / NEIGHBORS
+    if options.wishes or ((own / DOCUMENT).exists() and not _answers_it(own, model, options, with_test)):
+        seed = f"seed{options.seed}" if options.seed else ""
+        own = inspection / "-".join(filter(None, (NEIGHBORS, *(options.wishes or ("all",)), seed)))
+    if not (own / DOCUMENT).exists() or not _answers_it(own, model, options, with_test):
+        _evaluate_own(study_dir, run, options, voice, own, with_test=with_test)
+    return own
+
+
+def _answers_it(folder: Path, model: Path, options: NeighborsOptions, with_test: bool) -> bool:
+    """Whether a k-NN of this very model lies there; for figures also of all images, with test and by the same seed."""
+    document = read_json(folder / DOCUMENT) or {}
+    about = document.get("about", {})
+    if about.get("weights_sha256") != weights_sha256(model) or not (folder / INDEX).exists():
+        return False
+    if not with_test:
+        return True
+    images = about.get("images", {})
+    complete = "test" in images and all(done == of for done, of in images.values())
+    return complete and document.get("seed") == options.seed and (folder / METRICS_FILE).exists()
+
+
 def _evaluate_own(
-    study_dir: Path, run: str, options: NeighborsOptions, voice: Voice, *, with_test: bool
-) -> dict[str, Evaluation]:
+    study_dir: Path, run: str, options: NeighborsOptions, voice: Voice, folder: Path, *, with_test: bool
+) -> None:
     manifest = read_manifest(study_dir / "manifest.parquet")
     plain = Options(device=options.device, seed=options.seed, replicates=options.replicates)
     splits = ("train", "val", "test") if with_test else ("train", "val")
-    with voice.stage("embeddings") as bar:
+    recipe = (read_json(study_dir / run / "recipe.json") or {}).get("neighbors")
+    wanted = Neighbors(**recipe) if recipe and not options.wishes else None
+    with sealing(study_dir, run, "hilum neighbors", folder), voice.stage("embeddings") as bar:
         embeddings = embed_run(study_dir, run, manifest, plain, splits, on_step=bar)
-    if options.layer == "hidden":
-        embeddings = hidden_of(study_dir / run, embeddings)
-    with voice.stage("neighbours"):
-        return evaluate_neighbors(embeddings, study_dir, run, manifest, plain, tried=options.tried)
+        if "hidden" in (options.layer, wanted.layer if wanted else ""):
+            embeddings = hidden_of(study_dir / run, embeddings)
+        tried = None if wanted else options.tried
+        evaluate_neighbors(embeddings, study_dir, run, manifest, plain, wanted=wanted, tried=tried, folder=folder)
 
 
 def _own_data(model: Path, study_dir: Path, options: NeighborsOptions, voice: Voice) -> NeighborsResult:
-    run = model.resolve().parent.relative_to(study_dir.resolve()).as_posix()
-    found = _evaluate_own(study_dir, run, options, voice, with_test=True)
-    folder = study_dir / run / "inspection" / "neighbors"
-    document = read_json(folder / DOCUMENT) or {}
-    result = NeighborsResult(document["in_words"], document["index"]["images"], found, folder=folder)
+    folder = _own_place(model, study_dir, options, voice, with_test=True)
+    document, found = read_json(folder / DOCUMENT) or {}, read_evaluations(folder / METRICS_FILE)
+    result = NeighborsResult(
+        document["in_words"], document["index"]["images"], found, folder=folder, chosen=document["chosen"]["tried"] > 1
+    )
     return _with_page(result, options.out or folder, options)
 
 
@@ -308,14 +354,44 @@ def _other_data(
     asked = {"other": new} if new.any() else {}
     if options.allow_leak and refused:
         asked["leak"] = np.ones(len(new), bool)
-    evaluations = {name: _evaluated(index, queries.take(rows), folder, name, options) for name, rows in asked.items()}
+    with _opened(index, queries, folder, model):
+        evaluations = {
+            name: _evaluated(index, queries.take(rows), folder, name, options) for name, rows in asked.items()
+        }
     write_evaluations(folder / METRICS_FILE, evaluations)
     remarks = [f"{len(refused):,} images that the model or its index has seen were refused."] if refused else []
     result = NeighborsResult(
-        str(index.settings), len(index), evaluations, (), refused, pictures.rejected, folder, None, tuple(remarks)
-    )
+        str(index.settings), len(index), evaluations, (), refused, pictures.rejected, folder, None, tuple(remarks),
+        int(index.about.get("tried", 2)) > 1,
+    )  # fmt: skip
     write_json(folder / DOCUMENT, {"made": now(), **result.to_json()})
     return _with_page(result, folder, options)
+
+
+@contextmanager
+def _opened(index: NeighborIndex, queries: Embeddings, folder: Path, model: Path) -> Iterator[None]:
+    """Writes a look at labelled images into the ledger of the model's study; of `test` if any is of that split."""
+    study_dir = study_of(model)
+    if study_dir is None:
+        yield
+        return
+    test = read_manifest(study_dir / "manifest.parquet").split("test")
+    is_test = set(queries.table["sha256"]) & set(test["sha256"])
+    opening = record_opening(
+        study_dir,
+        run=model.resolve().parent.relative_to(study_dir.resolve()).as_posix(),
+        recipe=str(index.about.get("recipe", "")),
+        model_sha256=file_sha256(model),
+        predictions=f"{folder.name}/{OTHER}",
+        images=len(queries),
+        reason=describe_asked(index, index.about),
+        split="test" if is_test else "other",
+    )
+    yield
+    found = next((each for each in (folder / OTHER, folder / LEAK) if each.exists()), None)
+    if found is not None:
+        record_predictions(study_dir, opening, file_sha256(found))
+    extend_ledger(study_dir, "hilum neighbors")
 
 
 def _evaluated(

@@ -9,7 +9,7 @@ from typing import Any
 from hilum.data.manifest import read_manifest
 from hilum.errors import DataError, UsageError
 from hilum.inspection.projection import METHODS
-from hilum.workflow.inspect_embeddings import embed_run
+from hilum.workflow.inspect_embeddings import embed_run, sealing
 from hilum.workflow.inspect_projection import MOST, draw_map
 from hilum.workflow.options import Options
 from hilum.workflow.other_data import study_of
@@ -71,12 +71,14 @@ def project_run(
     ):
         if not right:
             raise UsageError(what, expected=expected, found=str(found))
+    if out.exists() and not out.is_dir():
+        raise UsageError("--out", expected="a folder", found=f"the file {out}")
     study_dir, voice = study_of(model), voice or Silent()
     if study_dir is None:
         raise DataError(f"model {model}", expected="a model file in its study", found="no study around it")
     run = model.resolve().parent.relative_to(study_dir.resolve()).as_posix()
     manifest, options = read_manifest(study_dir / "manifest.parquet"), Options(device=device, seed=seed)
-    with voice.stage("embeddings") as bar:
+    with sealing(study_dir, run, "hilum project"), voice.stage("embeddings") as bar:
         splits = ("train", "val", "test") if test else ("train", "val")
         embeddings = embed_run(study_dir, run, manifest, options, splits, on_step=bar)
     with voice.stage("map"):

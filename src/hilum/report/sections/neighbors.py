@@ -66,7 +66,12 @@ def make_neighbors(study: Study) -> Section | None:
     return Section(
         "What its nearest training pictures say",
         render_figures(
-            evaluations, document["in_words"], document["index"]["images"], f"{run}/neighbors", _sampled(document)
+            evaluations,
+            document["in_words"],
+            document["index"]["images"],
+            f"{run}/neighbors",
+            _sampled(document),
+            chosen=document["chosen"]["tried"] > 1,
         ),
     )
 
@@ -93,7 +98,13 @@ def make_neighbor_examples(study: Study) -> Section | None:
 
 
 def render_figures(
-    evaluations: Mapping[str, Evaluation], settings: str, images: int, key: str, remarks: Iterable[str] = ()
+    evaluations: Mapping[str, Evaluation],
+    settings: str,
+    images: int,
+    key: str,
+    remarks: Iterable[str] = (),
+    *,
+    chosen: bool = True,
 ) -> Markup:
     """The table of figures, the leak beside it, and the matrix of the figure that counts."""
     main = next((name for name in SPLITS if name in evaluations), None)
@@ -113,7 +124,7 @@ def render_figures(
     evaluation = evaluations[main]
     return render(
         "neighbors.html",
-        sentence=describe_neighbors(evaluation, SPLITS[main], settings, images),
+        sentence=describe_neighbors(evaluation, SPLITS[main], settings, images, chosen=chosen),
         rows=rows,
         ends=find_range([row.estimate for row in rows]),
         leak=describe_leak(evaluations),
@@ -122,14 +133,22 @@ def render_figures(
     )
 
 
-def describe_neighbors(evaluation: Evaluation, split: str, settings: str, images: int) -> str:
-    """The result in two sentences."""
+def describe_neighbors(evaluation: Evaluation, split: str, settings: str, images: int, *, chosen: bool = True) -> str:
+    """The result in two sentences.
+
+    Args:
+        chosen: validation chose among several settings; otherwise they were given.
+    """
     accuracy = render_estimate(evaluation.overall["accuracy"], percent=True)
-    chosen = "chosen on validation" if split != "validation" else "chosen on these very pictures, so a little too good"
+    how = "chosen on validation" if chosen else "set beforehand"
+    if split == "validation":
+        how = (
+            f"{'' if chosen else 'set beforehand; the network was '}chosen on these very pictures, so a little too good"
+        )
     return (
         f"Called by the training pictures whose embedding lies nearest, {accuracy} of "
         f"{render_count(evaluation.images, 'picture')} ({split}) are right. {render_count(images, 'training picture')} "
-        f"vote: {settings}, {chosen}. Ties go to the class whose neighbours are nearer."
+        f"vote: {settings}, {how}. Ties go to the class whose neighbours are nearer."
     )
 
 
@@ -141,9 +160,12 @@ def describe_leak(evaluations: Mapping[str, Evaluation]) -> str:
     figure = render_estimate(seen.overall["accuracy"], percent=True)
     honest = evaluations.get("test") or evaluations.get("val")
     beside = f", against {render_estimate(honest.overall['accuracy'], percent=True)}" if honest else ""
+    higher = honest is None or seen.overall["accuracy"].value > honest.overall["accuracy"].value
+    more = "" if higher else " Here that makes it no better; where a network has learned more by heart, it does."
     return (
         f"Not to be believed: a fifth of the training pictures, drawn picture by picture and asked of the other four "
-        f"fifths, comes out at {figure}{beside}. The network was trained on them, and their patients are on both sides."
+        f"fifths, comes out at {figure}{beside}. The network was trained on them, and patients are on both sides "
+        f"wherever they have several pictures.{more}"
     )
 
 

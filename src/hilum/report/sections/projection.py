@@ -63,7 +63,7 @@ def render_map(folder: Path, labels: Sequence[str], run: str) -> Section:
         shapes=[(_shape(split), NAMES[split]) for split in present],
         drawing=plot_map(document, labels),
         sprite=f"data:image/jpeg;base64,{sprite}",
-        settings=_settings(document),
+        settings=describe_settings(document),
         neighbors=next(iter(document["purity"].values()), {"neighbors": 0})["neighbors"],
         purities=purities,
         ends=(0.0, 1.0),
@@ -133,11 +133,12 @@ def _sentence(document: Mapping[str, Any], present: Sequence[str]) -> str:
     )
 
 
-def _settings(document: Mapping[str, Any]) -> str:
+def describe_settings(document: Mapping[str, Any]) -> str:
+    """What it takes to draw the map again, in a line."""
     settings = document["settings"]
     parts = [f"seed {settings['seed']}"]
     if "perplexity" in settings:
-        parts.append(f"perplexity {settings['perplexity']:g}")
+        parts.append(f"perplexity {settings['perplexity']:.3g}")
     if "neighbors" in settings:
         parts.append(f"{settings['neighbors']} neighbours")
     parts.append(
