@@ -77,3 +77,10 @@ def test_what_does_not_fit_is_refused(blobs):
         project(blobs[0], method="sne")
     with pytest.raises(UsageError, match="at least 5"):
         project(blobs[0][:4])
+
+
+def test_a_perfect_purity_of_a_few_patients_is_not_certain():
+    matrix = np.repeat(np.eye(2, dtype=np.float32), 8, axis=0)
+    labels, patients = ["a"] * 8 + ["b"] * 8, [str(number) for number in range(16)]
+    found = neighborhood_purity(matrix, labels, patients, matrix, labels, patients, k=3, replicates=50).estimate
+    assert found.value == found.ci_high == 1 and found.ci_low == pytest.approx(0.025 ** (1 / 8))

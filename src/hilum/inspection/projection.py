@@ -15,7 +15,7 @@ import numpy as np
 
 from hilum.errors import HilumError, UsageError
 from hilum.evaluation.bootstrap import Patients, bootstrap
-from hilum.evaluation.intervals import bounded_interval
+from hilum.evaluation.intervals import bounded_interval, exact_interval
 from hilum.evaluation.values import Estimate
 from hilum.inspection.neighbors import find_neighbors
 
@@ -167,7 +167,10 @@ def neighborhood_purity(
 
     spread = bootstrap(figures, found, replicates=replicates, seed=seed)["purity"]
     smallest = min(found.among(asked == each) for each in np.unique(asked))
-    interval = bounded_interval(value, spread, patients=smallest)
+    # Where every neighbourhood is pure, or none is, the replicates have no spread: what so many patients could hide.
+    floor = exact_interval(smallest, smallest).low if value == 1 else 1.0
+    ceiling = exact_interval(0, smallest).high if value == 0 else 0.0
+    interval = bounded_interval(value, spread, patients=smallest, floor=floor, ceiling=ceiling)
     generator = np.random.default_rng(seed)
     shuffled = [
         _balanced(_shares(generator.permutation(known), positions, among, asked), asked) for _ in range(SHUFFLES)

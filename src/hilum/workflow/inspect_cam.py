@@ -138,7 +138,7 @@ def _write_examples(
     for classes in ([each.said for each in shown], [each.true for each in shown]):
         target = np.array([names.index(each) for each in classes])
         both.append(compute_maps(model, canvases, preprocessing, methods=(method,), target=target).maps[method])
-    np.save(folder / MAPS, np.stack(both).astype(np.float32))
+    _write_maps(folder / MAPS, np.stack(both).astype(np.float32))
     for number, each in enumerate(shown):
         maps = {"said": both[0][number]} | ({"true": both[1][number]} if each.said != each.true else {})
         picture = _picture(context.manifest, each.image_path, canvases[number], preprocessing)
@@ -181,12 +181,27 @@ def _picture(
 def _write_pictures(
     folder: Path, number: int, picture: np.ndarray, preprocessing: Preprocessing, maps: dict[str, np.ndarray]
 ) -> None:
-    from PIL import Image
-
     from hilum.inspection.cam.overlay import draw_overlay, enlarge, onto_picture
 
-    Image.fromarray(picture).save(folder / f"example-{number:02}-picture.png")
+    _write_png(folder / f"example-{number:02}-picture.png", picture)
     for name, each in maps.items():
         heat = enlarge(each[None], preprocessing.image_size)[0]
         placed = onto_picture(heat, preprocessing, *picture.shape)
-        Image.fromarray(draw_overlay(picture, placed)).save(folder / f"example-{number:02}-{name}.png")
+        _write_png(folder / f"example-{number:02}-{name}.png", draw_overlay(picture, placed))
+
+
+def _write_png(path: Path, pixels: np.ndarray) -> None:
+    """Beside and renamed into place."""
+    from PIL import Image
+
+    partial = path.with_name(f"{path.name}.partial")
+    Image.fromarray(pixels).save(partial, "PNG")
+    partial.replace(path)
+
+
+def _write_maps(path: Path, maps: np.ndarray) -> None:
+    """float32 `[2, N, h, w]`, likewise."""
+    partial = path.with_name(f"{path.name}.partial")
+    with partial.open("wb") as file:
+        np.save(file, maps)
+    partial.replace(path)

@@ -5,14 +5,14 @@ from itertools import pairwise
 import numpy as np
 import pytest
 import torch
-from scipy.stats import spearmanr
+from scipy.stats import binomtest, spearmanr
 from torch import nn
 
 from hilum.inspection.cam.exam import place
 from hilum.inspection.cam.exam.delete import FRACTIONS, content_box, delete, fill_in, moved_elsewhere
 from hilum.inspection.cam.exam.exam import choose_method, examine
 from hilum.inspection.cam.exam.figures import ExamImages
-from hilum.inspection.cam.exam.mean import estimate_mean
+from hilum.inspection.cam.exam.mean import estimate_mean, estimate_share
 from hilum.inspection.cam.exam.randomise import cascade, randomised, rank_correlations
 from hilum.inspection.cam.exam.verdict import TESTS, verdicts_of
 from hilum.models import create_model
@@ -188,3 +188,15 @@ def test_a_verdict_needs_the_whole_interval(low, high, state):
     }
     states = {each["test"]: each["state"] for each in verdicts_of(figures)}
     assert states == {"randomised": state, "deletion": "pass", "in_lungs": "pass", "at_border": "fail"}
+
+
+def test_a_share_that_is_the_same_everywhere_is_not_certain():
+    patients = list(range(12))
+    found = estimate_share(np.ones(12), patients)
+    low = binomtest(12, 12).proportion_ci(method="exact").low
+    assert (found.value, found.ci_high) == (1, 1) and found.ci_low == pytest.approx(low)
+    low, high = binomtest(3, 12).proportion_ci(method="wilson")
+    found = estimate_share(np.array([1.0] * 3 + [0.0] * 9 + [np.nan]), [*patients, 12])
+    assert (found.ci_low, found.ci_high) == (pytest.approx(low), pytest.approx(high)) and found.n == 12
+    found = estimate_share(np.array([0.0, 0.01, 0.02, 0.2]), patients[:4])
+    assert 0 < found.ci_low < found.value < found.ci_high < 1

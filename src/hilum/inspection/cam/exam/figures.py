@@ -12,7 +12,7 @@ from hilum.evaluation.values import Estimate
 from hilum.inference import predict_logits
 from hilum.inspection.cam.exam import place
 from hilum.inspection.cam.exam.delete import FRACTIONS, delete, moved_elsewhere
-from hilum.inspection.cam.exam.mean import estimate_mean
+from hilum.inspection.cam.exam.mean import estimate_mean, estimate_share
 from hilum.inspection.cam.exam.truth import Truth
 from hilum.inspection.cam.maps import HeatMaps
 from hilum.models.classifier import Classifier
@@ -81,8 +81,8 @@ def deletion_figures(
     }
     return {
         "fractions": list(FRACTIONS),
-        "start": asdict(estimate_mean(start, images.patient_ids, seed=seed)),
-        **{name: [asdict(estimate_mean(at, images.patient_ids, seed=seed)) for at in curve.T]
+        "start": asdict(estimate_share(start, images.patient_ids, seed=seed)),
+        **{name: [asdict(estimate_share(at, images.patient_ids, seed=seed)) for at in curve.T]
            for name, curve in curves.items()},
         **{name: asdict(gain) for name, gain in gains.items()},
     }  # fmt: skip
@@ -122,10 +122,10 @@ def _against(images: ExamImages, heat: np.ndarray, masks: np.ndarray, around: np
     moved = np.stack([moved_elsewhere(each, canvas, rng) for each, canvas in zip(heat, images.canvases, strict=True)])
     return {
         **_share(images, heat, masks, seed),
-        "peak": asdict(estimate_mean(place.peaks_inside(heat, around), ids, seed=seed)),
-        "peak_by_chance": asdict(estimate_mean(chance, ids, seed=seed)),
-        "overlap": asdict(estimate_mean(place.overlaps(heat, masks), ids, seed=seed)),
-        "overlap_elsewhere": asdict(estimate_mean(place.overlaps(moved, masks), ids, seed=seed)),
+        "peak": asdict(estimate_share(place.peaks_inside(heat, around), ids, seed=seed)),
+        "peak_by_chance": asdict(estimate_share(chance, ids, seed=seed)),
+        "overlap": asdict(estimate_share(place.overlaps(heat, masks), ids, seed=seed)),
+        "overlap_elsewhere": asdict(estimate_share(place.overlaps(moved, masks), ids, seed=seed)),
     }
 
 
@@ -135,8 +135,8 @@ def _share(images: ExamImages, heat: np.ndarray, masks: np.ndarray, seed: int) -
     area = np.where(np.isfinite(inside), place.areas(masks, images.canvases), np.nan)
     ids = images.patient_ids
     return {
-        "share": asdict(estimate_mean(inside, ids, seed=seed)),
-        "area": asdict(estimate_mean(area, ids, seed=seed)),
+        "share": asdict(estimate_share(inside, ids, seed=seed)),
+        "area": asdict(estimate_share(area, ids, seed=seed)),
         "density": asdict(estimate_mean(inside / area, ids, seed=seed)),
     }
 

@@ -53,19 +53,21 @@ SENTENCES = {
     "deletion": {
         "pass": "Deleting what the map marks hurts the answer more than deleting the same shape elsewhere.",
         "fail": "Deleting what the map marks hurts the answer less than deleting the same shape elsewhere.",
-        "open": "Deleting what the map marks does not hurt the answer measurably more than deleting the same shape "
-        "elsewhere.",
+        "open": "Whether deleting what the map marks hurts the answer more than deleting the same shape elsewhere "
+        "cannot be said: no difference was measurable.",
     },
     "in_lungs": {
         "pass": "The map is denser inside the lungs than over the picture as a whole.",
         "fail": "The map lies outside the lungs more than chance would have it: look for what gives the class away "
         "there.",
-        "open": "The map is no denser inside the lungs than over the picture as a whole.",
+        "open": "Whether the map leans towards the lungs cannot be said: its density there is not measurably other "
+        "than over the picture as a whole.",
     },
     "at_border": {
         "pass": "It keeps off the outer tenth of the picture.",
         "fail": "It is denser at the border than over the picture as a whole: the network may answer from markers, "
         "frames or the way the picture was cut.",
-        "open": "It neither keeps off the border nor leans towards it.",
+        "open": "Whether it keeps off the border cannot be said: its density there is not measurably other than over "
+        "the picture as a whole.",
     },
 }
