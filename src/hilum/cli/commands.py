@@ -578,7 +578,7 @@ def neighbors(
         k: how many neighbours vote; 0 lets validation choose.
         metric: of the distance; validation chooses when left out.
         weights: uniform, or distance: the nearer counts more; validation chooses when left out.
-        layer: embedding (what enters the head), or hidden (the last layer before the classes); the recipe's when left out.
+        layer: embedding (what enters the head) or hidden (the last one before the classes); the recipe's when left out.
         labels: folders, kermany3, or a regular expression with a group named label.
         patient_pattern: regular expression on the path; its groups make the patient key.
         allow_leak: also answer for images that the model or its index has seen, and show how much that inflates.
