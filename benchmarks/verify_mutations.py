@@ -309,7 +309,7 @@ def mutated(name: str, study: Path, data: Path, seed: int) -> Iterator[tuple[Pat
         if name == "cache":
             shutil.copytree(study / "cache", Path(kept) / "cache")
         try:
-            yield MUTATIONS[name][1](Place(study, data, np.random.default_rng(seed)))
+            yield _spoil(name, Place(study, data, np.random.default_rng(seed)))
         finally:
             for path, content in before.items():
                 if not path.exists() or path.read_bytes() != content:
@@ -317,6 +317,16 @@ def mutated(name: str, study: Path, data: Path, seed: int) -> Iterator[tuple[Pat
             if name == "cache":
                 shutil.rmtree(study / "cache")
                 shutil.copytree(Path(kept) / "cache", study / "cache")
+
+
+def _spoil(name: str, place: Place) -> tuple[Path, str]:
+    """A mutation of its kind; another file is drawn where the first has nothing that it could change."""
+    for _ in range(50):
+        try:
+            return MUTATIONS[name][1](place)
+        except LookupError:
+            continue
+    raise LookupError(f"no file of the study can be spoiled by `{name}`")
 
 
 def _small(study: Path) -> list[Path]:

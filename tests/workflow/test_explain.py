@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import hilum
+from hilum.cli import explaining
 from hilum.cli.main import main
 from hilum.errors import DataError, UsageError
 from hilum.models import create_model, save_model
@@ -111,8 +112,9 @@ def test_the_exam_of_the_models_study_is_told(model, pictures, tmp_path):
 
 def test_the_newest_study_is_taken_when_no_model_is_named(capsys, model, pictures, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    code, _, err = run(capsys, pictures / "a.png")
-    assert code == 2 and "a finished study under runs/" in err and len(err.splitlines()) == 1
+    monkeypatch.setattr(explaining, "bundled_model", lambda suffixes: model)
+    code, out, _ = run(capsys, pictures / "a.png", "--out", tmp_path / "boxed")
+    assert code == 0 and (tmp_path / "boxed" / "explain.html").exists()
     run_dir = tmp_path / "runs" / "mine" / "tiny"
     run_dir.mkdir(parents=True)
     (run_dir / "model.safetensors").write_bytes(model.read_bytes())

@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 
 import tyro
 
-from hilum.cli.types import Device, Duration, File, Folder, Names, Pattern, Settings, Space, names_of, seconds_of
+from hilum.cli.types import Device, Duration, File, Folder, Mapped, Names, Pattern, Settings, Space, names_of, seconds_of
 
 
 def study(
@@ -365,7 +365,7 @@ def evaluate(
     /,
     *,
     labels: str = "folders",
-    map: Annotated[tuple[str, ...], tyro.conf.arg(metavar="NAME=A+B")] = (),
+    map: Mapped = (),
     tta: Names = "",
     prevalence: float | None = None,
     recalibrate: Annotated[float | None, tyro.conf.arg(metavar="FRACTION")] = None,
@@ -385,7 +385,7 @@ def evaluate(
         data: a folder of class folders, or a CSV or Parquet manifest; all its images are used, whatever their split.
         labels: folders, kermany3, or a regular expression with a group named label.
         map: classes of the data that count as one of the model's, or outputs of the model that are added up as one
-            class of the data; -=A leaves out class A.
+            class of the data; -=A leaves out class A; may be given again.
         tta: a policy of the model's recipe, or views such as plain,flip; the model file's own when left out.
         prevalence: also give PPV and NPV where this share of the people is ill, such as 0.05.
         recalibrate: fit probabilities and thresholds anew on this share of the patients, and try them on the others.

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from hilum.cli.terminal import Terminal, print_json, print_line, render_table
 from hilum.errors import UsageError
+from hilum.serving.box import bundled_model
 from hilum.workflow.explain import Explained, ExplainOptions, explain_paths
 from hilum.workflow.record import read_json
 
@@ -30,7 +31,7 @@ def run_explain_command(paths: Sequence[Path], options: ExplainOptions, *, as_js
 
 
 def split_model(paths: Sequence[Path]) -> tuple[Path, list[Path]]:
-    """The model file that stands first, or that of the newest study under `runs/`; and the other paths.
+    """The model file that stands first, or that of the newest study under `runs/`, or the one in the box; and the rest.
 
     Raises:
         UsageError: no pictures, or no model.
@@ -48,17 +49,13 @@ def split_model(paths: Sequence[Path]) -> tuple[Path, list[Path]]:
 
 
 def _newest_model() -> Path:
+    """Of the newest study under `runs/`, else the model in the box."""
     studies = sorted(Path("runs").glob("*/study.json"), key=lambda path: path.stat().st_mtime, reverse=True)
     for study in studies:
         model = study.parent / str((read_json(study) or {}).get("chosen_run")) / "model.safetensors"
         if model.is_file():
             return model
-    raise UsageError(
-        "hilum explain",
-        expected="a model file, or a finished study under runs/",
-        found="neither",
-        way_out="Name it first: hilum explain MODEL.safetensors PICTURE.",
-    )
+    return bundled_model(suffixes=(MODEL_FILE,))
 
 
 def _print(explained: Explained, model: Path) -> None:

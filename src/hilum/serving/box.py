@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from hilum.errors import ModelFileError
@@ -13,13 +14,16 @@ SUFFIXES = (".onnx", ".xml", ".safetensors")
 """Of files that are models; the exported ones start faster and come first."""
 
 
-def bundled_model(place: Path = PLACE) -> Path:
+def bundled_model(place: Path = PLACE, suffixes: Sequence[str] = SUFFIXES) -> Path:
     """The model that ships inside the package.
+
+    Args:
+        suffixes: of files that will do, the most wanted first; heat maps take the weights, `.safetensors`.
 
     Raises:
         ModelFileError: this copy of hilum ships none.
     """
-    for suffix in SUFFIXES:
+    for suffix in suffixes:
         found = sorted(place.glob(f"*{suffix}"))
         if found:
             return found[0]
