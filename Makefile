@@ -15,7 +15,7 @@ $(STAMP): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 		|| { echo "hilum wants Python 3.11 or newer, found $$($(PYTHON) --version 2>&1); call: make PYTHON=python3.12"; exit 1; }
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev,dicom,tensorboard,tune]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev,dicom,dicom-net,serve,tensorboard,tune]'
 	@touch $@
 
 setup: $(STAMP) ## the environment in .venv, with pinned versions
@@ -25,6 +25,9 @@ demo: $(STAMP) ## a whole study of drawn X-rays, under two minutes after the set
 
 test: $(STAMP) ## the tests
 	$(BIN)/pytest -n 2
+
+bench: $(STAMP) ## the usual way and hilum side by side, under 15 minutes; the table goes into docs/performance.md
+	$(BIN)/python benchmarks/speed --page docs/performance.md
 
 check: $(STAMP) ## format, lint, types, and which room may import which
 	$(BIN)/ruff format --check .
@@ -39,4 +42,4 @@ format: $(STAMP) ## put the sources in order
 clean: ## away with the environment and caches; studies in runs/ stay
 	rm -rf $(VENV) build dist src/*.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
 
-.PHONY: help setup demo test check format clean
+.PHONY: help setup demo test bench check format clean
