@@ -514,6 +514,59 @@ def export(
     return run_export_command(model, ExportOptions(format, out, int8, data, images, replicates, seed), as_json=json)
 
 
+def serve(
+    models: Annotated[tyro.conf.Positional[tuple[Path, ...]], tyro.conf.arg(metavar="[MODEL...]")] = (),
+    /,
+    *,
+    host: str = "127.0.0.1",
+    port: int = 8000,
+    token_file: File = None,
+    index: Annotated[tuple[Path, ...], tyro.conf.arg(metavar="FILE...")] = (),
+    max_megabytes: int = 64,
+    queue: int = 256,
+    batch_size: int = 32,
+    workers: int | None = None,
+    engine: Literal["auto", "torch", "openvino", "onnxruntime"] = "auto",
+    device: Device = "auto",
+    json: bool = False,
+) -> int:
+    """Put models behind an HTTP API and a page, for this machine or, with a token, for others.
+
+    Example: hilum serve runs/chest_xray/finetuned/model.safetensors
+
+    Args:
+        models: model files (.safetensors, .onnx or .xml); the one in the box when left out.
+        host: address to listen on; any but a loopback address needs a token.
+        port: 0 takes a free one.
+        token_file: a file with the token that clients must send; HILUM_TOKEN when left out.
+        index: indexes of neighbours (inspection/neighbors/index.arrow of a run), one a model in their order.
+        max_megabytes: of one request.
+        queue: images that wait or are worked on; more are refused with 503.
+        batch_size: images that go through the network together, at most.
+        workers: processes that decode; as many as there are cores, four at most, when left out.
+        engine: what computes; the fastest that gives torch's results when left out.
+        device: where to compute.
+        json: print one JSON line when ready and one at the end.
+    """
+    from hilum.cli.serving import run_serve_command
+
+    bounds = {"workers": workers} if workers is not None else {}
+    return run_serve_command(
+        models,
+        host=host,
+        port=port,
+        token_file=token_file,
+        indexes=index,
+        max_bytes=1_000_000 * max_megabytes,
+        queue=queue,
+        batch_size=batch_size,
+        device=device,
+        engine=engine,
+        as_json=json,
+        **bounds,
+    )
+
+
 def embed(
     model: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="MODEL")],
     data: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="DATA")],

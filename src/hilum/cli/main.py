@@ -26,6 +26,7 @@ COMMANDS: dict[str, Callable[..., int]] = {
     "evaluate": commands.evaluate,
     "predict": commands.predict,
     "export": commands.export,
+    "serve": commands.serve,
     "explain": commands.explain,
     "anomaly": anomalies.anomaly,
     "embed": commands.embed,

@@ -1,0 +1,1 @@
+"""What stands between the network and a Predictor: connections, uploads, the queue, answers, metrics."""

@@ -1,0 +1,98 @@
+"""Connections with deadlines: what uvicorn leaves to a proxy in front of it, for servers that have none.
+
+Without them a client that opens connections and says nothing, or reads no answer, keeps each of them for ever.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import Any
+
+import h11
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from hilum.serving.http.settings import Settings
+
+logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
+
+
+def bounded_protocol(settings: Settings) -> type[H11Protocol]:
+    """The protocol of a server with these deadlines."""
+
+    class Bounded(H11Protocol):
+        """A connection that is aborted when its client is too slow."""
+
+        def __init__(self, *args: Any, **kwargs: Any) -> None:
+            super().__init__(*args, **kwargs)
+            self.head_timer: asyncio.TimerHandle | None = None
+            self.write_timer: asyncio.TimerHandle | None = None
+
+        def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+            super().connection_made(transport)
+            self._await_head()
+            if len(self.connections) > settings.connections:
+                _close_oldest(self.connections, settings.connections)
+
+        def connection_lost(self, exc: Exception | None) -> None:
+            self._cancel()
+            super().connection_lost(exc)
+
+        def data_received(self, data: bytes) -> None:
+            if self.head_timer is None and self.is_waiting:
+                self._await_head()  # the first byte of another request
+            super().data_received(data)
+            if not self.is_waiting and self.head_timer is not None:
+                self.head_timer.cancel()
+                self.head_timer = None
+
+        def pause_writing(self) -> None:
+            super().pause_writing()
+            if self.write_timer is None:
+                self.write_timer = self.loop.call_later(settings.write_seconds, self.transport.abort)
+
+        def resume_writing(self) -> None:
+            super().resume_writing()
+            if self.write_timer is not None:
+                self.write_timer.cancel()
+                self.write_timer = None
+
+        def timeout_keep_alive_handler(self) -> None:
+            if self.is_waiting:
+                super().timeout_keep_alive_handler()
+
+        def on_response_complete(self) -> None:
+            super().on_response_complete()
+            if self.transport.is_closing() and self.write_timer is None:
+                # What is not read by then is lost with the connection.
+                self.write_timer = self.loop.call_later(settings.write_seconds, self.transport.abort)
+            elif self.conn.their_state is h11.SEND_BODY:
+                self.transport.close()  # answered before the request was whole: the rest is not wanted
+
+        @property
+        def is_waiting(self) -> bool:
+            """Whether no request is being answered."""
+            return self.cycle is None or self.cycle.response_complete
+
+        def _await_head(self) -> None:
+            self.head_timer = self.loop.call_later(settings.head_seconds, self._abort_if_waiting)
+
+        def _abort_if_waiting(self) -> None:
+            self.head_timer = None
+            if self.is_waiting:
+                self.transport.abort()
+
+        def _cancel(self) -> None:
+            for timer in (self.head_timer, self.write_timer):
+                if timer is not None:
+                    timer.cancel()
+
+    return Bounded
+
+
+def _close_oldest(connections: set[Any], most: int) -> None:
+    """Aborts connections without a whole request, those first that have waited longest."""
+    waiting = [each for each in connections if each.head_timer is not None and each.is_waiting]
+    waiting.sort(key=lambda each: each.head_timer.when())
+    for each in waiting[: max(0, len(connections) - most)]:
+        each.transport.abort()
