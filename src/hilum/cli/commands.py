@@ -453,6 +453,7 @@ def predict(
     *,
     out: File = None,
     heatmap: Folder = None,
+    dicom_out: Folder = None,
     untrusted: bool = False,
     force: bool = False,
     threads: int | None = None,
@@ -468,6 +469,7 @@ def predict(
         paths: a model (.safetensors, .onnx or .xml), the one in the box when left out; then files, folders, archives.
         out: a .csv, .jsonl or .parquet file; the same command goes on where a killed one stopped.
         heatmap: also write there, for each image, what speaks for its label.
+        dicom_out: also write there, for each DICOM image, a heat map and a report as DICOM files of its study.
         untrusted: decode in child processes that can be killed, for files from strangers.
         force: also predict what is no frontal chest X-ray, with a warning.
         threads: that decode; as many as there are cores when left out.
@@ -477,7 +479,8 @@ def predict(
     """
     from hilum.cli.predicting import Wishes, run_predict_command
 
-    return run_predict_command(paths, Wishes(json, out, heatmap, untrusted, force, threads, device, engine))
+    wishes = Wishes(json, out, heatmap, untrusted, force, threads, device, engine, dicom_out)
+    return run_predict_command(paths, wishes)
 
 
 def export(
@@ -526,6 +529,12 @@ def serve(
     queue: int = 256,
     batch_size: int = 32,
     workers: int | None = None,
+    dicom_port: int | None = None,
+    dicom_node: Annotated[str | None, tyro.conf.arg(metavar="TITLE@HOST:PORT")] = None,
+    dicom_outbox: Folder = None,
+    dicom_title: str = "HILUM",
+    dicom_host: str = "127.0.0.1",
+    dicom_allow: Annotated[tuple[str, ...], tyro.conf.arg(metavar="TITLE...")] = (),
     engine: Literal["auto", "torch", "openvino", "onnxruntime"] = "auto",
     device: Device = "auto",
     json: bool = False,
@@ -544,6 +553,12 @@ def serve(
         queue: images that wait or are worked on; more are refused with 503.
         batch_size: images that go through the network together, at most.
         workers: processes that decode; as many as there are cores, four at most, when left out.
+        dicom_port: also take DICOM images there (C-STORE) and send answers of the first model to a node.
+        dicom_node: that gets the answers.
+        dicom_outbox: folder for what waits; the same after a restart.
+        dicom_title: own AE title.
+        dicom_host: address to listen on; any but a loopback address needs --dicom-allow.
+        dicom_allow: AE titles that may send.
         engine: what computes; the fastest that gives torch's results when left out.
         device: where to compute.
         json: print one JSON line when ready and one at the end.
@@ -551,8 +566,10 @@ def serve(
     from hilum.cli.serving import run_serve_command
 
     bounds = {"workers": workers} if workers is not None else {}
+    dicom = {"port": dicom_port, "node": dicom_node, "outbox": dicom_outbox, "title": dicom_title}
     return run_serve_command(
         models,
+        dicom=dicom | {"host": dicom_host, "allowed": dicom_allow},
         host=host,
         port=port,
         token_file=token_file,

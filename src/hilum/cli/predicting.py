@@ -39,6 +39,7 @@ class Wishes:
     threads: int | None = None
     device: str = "auto"
     engine: str = "auto"
+    dicom_out: Path | None = None
 
 
 def run_predict_command(paths: Sequence[Path], wishes: Wishes) -> int:
@@ -50,7 +51,10 @@ def run_predict_command(paths: Sequence[Path], wishes: Wishes) -> int:
     predictor = Predictor.load(model, device=wishes.device, engine=wishes.engine)
     if wishes.heatmap is not None and predictor.model is None:
         raise UsageError("--heatmap", expected="a .safetensors model", found=model.name, way_out="It takes gradients.")
+    if wishes.dicom_out is not None:
+        _check_dicom_out(predictor, model)
     terminal, began = Terminal(quiet=wishes.as_json), time.monotonic()
+    unanswered = Counter[str]()
     counts = Counter[str]()
     with ExitStack() as stack:
         journal = _journal(model, predictor, wishes, stack)
@@ -66,6 +70,8 @@ def run_predict_command(paths: Sequence[Path], wishes: Wishes) -> int:
         bar = stack.enter_context(terminal.stage("predicted")) if journal else None
         for number, outcome in enumerate(_shown(outcomes, predictor, wishes), start=1):
             counts[outcome.rejected.code if outcome.rejected else ""] += 1
+            if wishes.dicom_out is not None and outcome.prediction is not None:
+                unanswered[_answer(predictor, outcome, wishes.dicom_out, read)] += 1
             if journal:
                 journal.add(outcome)
             if bar:
@@ -77,6 +83,9 @@ def run_predict_command(paths: Sequence[Path], wishes: Wishes) -> int:
             counts["in an earlier call"] += journal.rejected
             path = journal.finish()
     _sum_up(terminal, predictor, model, counts, time.monotonic() - began)
+    if wishes.dicom_out is not None:
+        without = ", ".join(f"{number} {code}" for code, number in sorted(unanswered.items()) if code)
+        terminal.say(f"DICOM answers for {unanswered['']:,}{f'; none for {without}' if without else ''}")
     if journal and not wishes.as_json:
         print_line(str(path))
     return _exit_code(counts)
@@ -98,6 +107,7 @@ def _journal(model: Path, predictor: Predictor, wishes: Wishes, stack: ExitStack
         "model": (exported.sha256 if exported else predictor.header.sha256),
         "force": wishes.force,
         "heatmap": str(wishes.heatmap or ""),
+        "dicom": str(wishes.dicom_out or ""),
     }
     points = [f"{each['name']} {each['label']}" for each in predictor.header.extras.get("operating_points", ())]
     return stack.enter_context(Journal(wishes.out, about, predictor.labels, points))
@@ -148,6 +158,21 @@ def _draw(predictor: Predictor, outcome: Outcome, folder: Path, read: Reader) ->
     from hilum.serving.heatmap import write_heatmap
 
     write_heatmap(predictor, outcome, folder, read)
+
+
+def _check_dicom_out(predictor: Predictor, model: Path) -> None:
+    from hilum.serving.dicom_out.front import check_installed
+
+    check_installed("--dicom-out")
+    if predictor.model is None:
+        way_out = "Its heat maps take gradients."
+        raise UsageError("--dicom-out", expected="a .safetensors model", found=model.name, way_out=way_out)
+
+
+def _answer(predictor: Predictor, outcome: Outcome, folder: Path, read: Reader) -> str:
+    from hilum.serving.dicom_out.front import write_answer
+
+    return write_answer(predictor, outcome, folder, read)
 
 
 def _sum_up(terminal: Terminal, predictor: Predictor, model: Path, counts: Counter[str], seconds: float) -> None:

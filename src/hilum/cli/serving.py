@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from typing import Any
 from hilum.cli.terminal import print_line
 from hilum.errors import UsageError
 from hilum.serving.box import bundled_model
+from hilum.serving.dicom_out.front import dicom_node
 
 NEEDED = ("fastapi", "uvicorn", "python_multipart")
 TOKEN = "HILUM_TOKEN"
@@ -26,6 +27,7 @@ def run_serve_command(
     device: str,
     engine: str,
     as_json: bool,
+    dicom: Mapping[str, Any],
     **bounds: Any,
 ) -> int:
     """Serves until it is told to stop; returns the exit code."""
@@ -50,7 +52,8 @@ def run_serve_command(
         print_line(json.dumps(document) if as_json else f"{', '.join(predictors)} at {address} (Ctrl-C stops)")
         sys.stdout.flush()  # whoever started the server waits for this line
 
-    run_server(app, room, on_ready)
+    with dicom_node(models[0] if models else bundled_model(), dicom, device=device):
+        run_server(app, room, on_ready)
     tally = {"accepted": int(room.metrics.accepted.total), "answered": int(room.metrics.answered.total)}
     words = f"Stopped; {tally['answered']:,} of {tally['accepted']:,} accepted requests answered."
     print_line(json.dumps({"event": "stopped", **tally}) if as_json else words)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 import zlib
+from collections.abc import Sequence
 from io import BytesIO
 
 from pydicom import Dataset, FileDataset, dcmread
@@ -55,16 +56,19 @@ class _CountedFile(BytesIO):
         return super().read(size)
 
 
-def read_header(data: bytes, request: Request) -> FileDataset:
+def read_header(data: bytes, request: Request, tags: Sequence[str] = tuple(_KEPT)) -> FileDataset:
     """The elements that decoding and the facts need; pixel data are not decoded.
 
     Values of more than 1 MB that are no pixels are left out: they are no window, and would become a list of millions.
+
+    Args:
+        tags: keywords of the elements to keep.
 
     Raises:
         ImageRejected: `too-large` for a deflated bomb, `corrupt`; whatever pydicom raises for broken data.
     """
     file = _CountedFile(_inflated(data, request), request.name)
-    dataset = dcmread(file, force=True, specific_tags=_KEPT)
+    dataset = dcmread(file, force=True, specific_tags=list(tags))
     for tag in [tag for tag in dataset.keys() if tag not in _PIXELS]:  # noqa: SIM118  # values would be converted
         element = dataset.get_item(tag)
         if isinstance(element, RawDataElement) and element.value is not None and len(element.value) > _LONGEST_VALUE:

@@ -1,0 +1,140 @@
+"""The node that receives images: C-STORE and C-ECHO, through pynetdicom."""
+
+from __future__ import annotations
+
+import logging
+import sqlite3
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from pydicom.uid import UID
+from pynetdicom import AE, ALL_TRANSFER_SYNTAXES, evt
+from pynetdicom.sop_class import (
+    ComputedRadiographyImageStorage,
+    DigitalXRayImageStorageForPresentation,
+    DigitalXRayImageStorageForProcessing,
+    SecondaryCaptureImageStorage,
+    Verification,
+)
+
+from hilum.errors import UsageError
+from hilum.images.limits import Limits
+from hilum.serving.dicom_out.answer import answer_key
+from hilum.serving.dicom_out.outbox import Outbox
+
+RADIOGRAPHS = (
+    ComputedRadiographyImageStorage,
+    DigitalXRayImageStorageForPresentation,
+    DigitalXRayImageStorageForProcessing,
+    SecondaryCaptureImageStorage,
+)
+"""Kinds of object that are taken; others are declined when the connection is made."""
+ASSOCIATIONS = 16
+IDLE_SECONDS = 60.0
+SUCCESS, FULL, CANNOT_UNDERSTAND = 0x0000, 0xA700, 0xC000
+_COMMAND_BYTES = 100_000
+"""What a message may have beside the file."""
+
+Log = Callable[..., None]
+
+
+class Receiver:
+    """Listens, and puts what comes into the outbox before it says that it has it.
+
+    Args:
+        outbox: where images wait.
+        model_sha256: of the model that will answer.
+        title: by which callers have to call it.
+        host, port: to listen on; port 0 takes a free one.
+        allowed: AE titles of callers; none = whoever reaches it, which only loopback may do.
+        log: called with an event and its facts.
+        most_waiting: images and answers on disk beyond which callers are told to come back later.
+
+    Raises:
+        UsageError: the address cannot be listened on.
+    """
+
+    def __init__(
+        self,
+        outbox: Outbox,
+        model_sha256: str,
+        *,
+        title: str,
+        host: str,
+        port: int,
+        allowed: Sequence[str],
+        log: Log,
+        most_waiting: int,
+        limits: Limits = Limits(),  # noqa: B008  # frozen
+    ) -> None:
+        self.outbox, self.model_sha256, self.log = outbox, model_sha256, log
+        self.most_waiting, self.limits = most_waiting, limits
+        self._bytes: dict[Any, int] = {}
+        for name in ("pynetdicom", "pydicom"):  # their messages repeat what a file says
+            logging.getLogger(name).setLevel(logging.CRITICAL)
+        handlers = [
+            (evt.EVT_C_STORE, self._store),
+            (evt.EVT_C_ECHO, self._echo),
+            (evt.EVT_PDU_RECV, self._count),
+            (evt.EVT_CONN_CLOSE, self._forget),
+        ]
+        try:
+            self._server = _entity(title, allowed).start_server((host, port), block=False, evt_handlers=handlers)
+        except OSError as error:
+            raise UsageError("--dicom-port", expected=f"a free port of {host}", found=str(error.strerror)) from None
+        self.port: int = self._server.socket.getsockname()[1]
+
+    def close(self) -> None:
+        """Takes no more; what has been accepted is in the outbox."""
+        self._server.ae.shutdown()
+
+    def _echo(self, event: Any) -> int:
+        self._bytes.pop(event.assoc, None)
+        return SUCCESS
+
+    def _store(self, event: Any) -> int:
+        try:
+            if self.outbox.waiting() >= self.most_waiting:
+                self.log("full", waiting=self.most_waiting)
+                return FULL
+            uid = UID(str(event.request.AffectedSOPInstanceUID or ""))
+            if not uid.is_valid:
+                self.log("image", code="no-study")
+                return CANNOT_UNDERSTAND
+            key = answer_key(str(uid), self.model_sha256)
+            result = self.outbox.receive(key, event.encoded_dataset())
+            self.log("received", key=key, code=result)
+            return SUCCESS
+        except (OSError, sqlite3.Error) as error:
+            self.log("received", code="disk", error=type(error).__name__)
+            return FULL
+        except Exception as error:  # a message that pynetdicom took and that is none
+            self.log("received", code="corrupt", error=type(error).__name__)
+            return CANNOT_UNDERSTAND
+        finally:
+            self._bytes.pop(event.assoc, None)
+
+    def _count(self, event: Any) -> None:
+        """Ends an association whose message is larger than any file may be, before memory holds it all."""
+        fragments = getattr(event.pdu, "presentation_data_value_items", ())
+        count = self._bytes.get(event.assoc, 0) + sum(len(each.presentation_data_value or b"") for each in fragments)
+        self._bytes[event.assoc] = count
+        if count > self.limits.file_bytes + _COMMAND_BYTES:
+            self.log("received", code="too-large")
+            self._bytes.pop(event.assoc, None)
+            event.assoc.abort()
+
+    def _forget(self, event: Any) -> None:
+        self._bytes.pop(event.assoc, None)
+
+
+def _entity(title: str, allowed: Sequence[str]) -> AE:
+    entity = AE(ae_title=title)
+    entity.require_called_aet = True
+    entity.require_calling_aet = list(allowed)
+    entity.maximum_associations = ASSOCIATIONS
+    entity.acse_timeout = entity.dimse_timeout = entity.network_timeout = IDLE_SECONDS
+    entity.add_supported_context(Verification)
+    for kind in RADIOGRAPHS:
+        entity.add_supported_context(kind, ALL_TRANSFER_SYNTAXES)
+    return entity
