@@ -101,6 +101,13 @@ def test_a_prevalence_that_does_not_exist():
     assert "no-prevalence" in found("binary, sensitivity 0.90, specificity 0.80, accuracy 0.85, ppv 0.95")
 
 
+def test_a_recall_that_is_an_average_is_no_sensitivity():
+    macro = "classes normal ill; accuracy 0.83; precision 0.79; recall 0.76; recall normal 0.90; recall ill 0.62"
+    assert "no-prevalence" not in found(f"{macro}; sensitivity 0.62; specificity 0.90")
+    assert "no-prevalence" not in found(f"{macro}; specificity 0.90")
+    assert "no-prevalence" in found("classes normal ill; accuracy 0.83; precision 0.79; recall 0.62; specificity 0.90")
+
+
 def test_the_one_matrix_behind_the_figures():
     text = "classes normal pneumonia; positive: pneumonia; n 40 60; accuracy 0.87; sensitivity 0.90; specificity 0.825"
     assert "[[33, 7], [6, 54]]" in found(text)["reconstructed"].sentence

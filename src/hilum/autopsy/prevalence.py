@@ -57,7 +57,18 @@ def operating_point(case: Case) -> tuple[Figure, Figure] | None:
     averaged = one.printed.meets(other.printed) or any(
         one.printed.meets(each.printed) for each in case.find("accuracy")
     )
+    averaged = averaged or _is_no_classes(one, case)
     return None if averaged and not positive else (one, other)
+
+
+def _is_no_classes(sensitivity: Figure, case: Case) -> bool:
+    """Another recall of the row says that this one is an average: one without a class that differs, or those of all
+    classes, none of which it is.
+    """
+    printed = case.find("sensitivity")
+    unlike = [each for each in printed if not each.printed.meets(sensitivity.printed)]
+    classes = set(case.classes)
+    return any(not each.over for each in unlike) or (bool(classes) and classes <= {each.over for each in unlike})
 
 
 def _clipped(figure: Figure) -> Span:
