@@ -32,7 +32,7 @@ def test_standard_input_and_json():
     assert document["counts"]["suspicious"] == 1
 
 
-@pytest.mark.parametrize(("given", "code"), [(["nowhere.csv"], 4), ([], 2), ([TYPED, "--out", "x.pdf"], 2)])
+@pytest.mark.parametrize(("given", "code"), [(["nowhere.csv"], 4), ([], 2), ([""], 2), ([TYPED, "--out", "x.pdf"], 2)])
 def test_bad_input_is_one_line(given, code):
     result = run(*given)
     assert result.returncode == code
@@ -49,3 +49,11 @@ def test_from_python_with_a_page_that_loads_nothing(tmp_path):
     again = tmp_path / "q.html"
     hilum.autopsy({"name": "<b>x</b>", "matrix": [[0, 234], [0, 390]], "accuracy": "62.5 %"}, out=again)
     assert again.read_text() == page
+
+
+def test_several_figures_are_and_large_counts_have_commas():
+    typed = "200 34 / 20 370, sensitivity 0.949, specificity 0.855"
+    sentences = " ".join(each.sentence for each in hilum.autopsy(typed).findings)
+    assert "sensitivity 0.949 and specificity 0.855 are taken over; the matrix gives them" in sentences
+    large = " ".join(each.sentence for each in hilum.autopsy("1000000 20000 / 30000 400000, accuracy 97").findings)
+    assert "1,400,000 of 1,450,000 images" in large

@@ -129,7 +129,8 @@ def _averaging_of(case: Case, unstated: list[Figure], ways: dict[Figure, set[Way
         overs = list(dict.fromkeys(over for _, over in sorted(common)))
         if len(overs) < len(case.classes) + 3:
             said = join([_over_in_words(over, case.classes) for over in overs], "or")
-            sentence = f"The report does not say what {names} is taken over; the matrix gives it {said}."
+            verb, them = ("is", "it") if len(unstated) == 1 else ("are", "them")
+            sentence = f"The report does not say what {names} {verb} taken over; the matrix gives {them} {said}."
             yield Finding("averaging", "note", "Averaging not named", sentence, case.title)
         return
     parts = [f"{each.said} {_over_in_words(sorted(ways[each])[0][1], case.classes)}" for each in unstated]

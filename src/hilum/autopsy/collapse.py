@@ -1,5 +1,4 @@
-"""A model that says nothing: one class for all, calls without relation to the labels, an accuracy that a "
-"constant has."""
+"""A model that says nothing: one class for all, calls without relation to the labels, the accuracy of a constant."""
 
 from __future__ import annotations
 

@@ -102,8 +102,9 @@ def _of(case: Case, metric: str, over: str) -> Figure | None:
 
 
 def recalls_of(case: Case) -> list[Figure]:
-    """The printed recall of every class, in their order; empty where one is missing. With two classes "
-    "specificity is one."""
+    """The printed recall of every class, in their order; empty where one is missing. With two classes specificity is
+    one.
+    """
     by: dict[str, Figure] = {each.over: each for each in case.find("sensitivity") if each.over in case.classes}
     if len(case.classes) == 2 and case.report.positive in case.classes:
         (other,) = [each for each in case.classes if each != case.report.positive]

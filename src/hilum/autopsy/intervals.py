@@ -53,7 +53,7 @@ def _of_share(share: Share) -> dict[str, Any] | None:
     whole = share.printed.whole(share.n, "rounded") if share.n else range(0)
     if not share.n or not len(whole) or share.figure.interval:
         return None
-    k = str(whole[0]) if len(whole) == 1 else f"{whole[0]} to {whole[-1]}"
+    k = f"{whole[0]:,}" if len(whole) == 1 else f"{whole[0]:,} to {whole[-1]:,}"
     return _row(share.figure.said, whole[0], whole[-1], k, share.n)
 
 
@@ -61,12 +61,12 @@ def _of_matrix(case: Case, confusion: np.ndarray, reconstructed: bool) -> Iterat
     source = "reconstructed matrix" if reconstructed else "matrix"
     hits, n = int(np.trace(confusion)), int(confusion.sum())
     if n:
-        yield _row(f"accuracy of the {source}", hits, hits, str(hits), n)
+        yield _row(f"accuracy of the {source}", hits, hits, f"{hits:,}", n)
     for i, label in enumerate(case.classes):
         total = int(confusion[i].sum())
         if total:
             k = int(confusion[i, i])
-            yield _row(f"{label} called so, by the {source}", k, k, str(k), total)
+            yield _row(f"{label} called so, by the {source}", k, k, f"{k:,}", total)
     if n and np.isfinite(metrics.kappa(confusion)):
         low, high = kappa_interval(confusion)
         yield {

@@ -43,8 +43,7 @@ def find_no_prevalence(case: Case) -> Iterator[Finding]:
 
 
 def operating_point(case: Case) -> tuple[Figure, Figure] | None:
-    """The printed sensitivity and specificity of a task of two classes; None where they may be averages "
-    "over classes."""
+    """Printed sensitivity and specificity of a task of two classes; None where they may be averages over classes."""
     if len(case.classes) > 2:
         return None
     positive = case.report.positive
@@ -87,8 +86,7 @@ def _span(metric: str, figure: Span, s: Span, c: Span) -> Span | None:
 
 
 def _of_rising(metric: str, figure: Span, s: Span, c: Span) -> Span | None:
-    """PPV and F1 rise with p, s and c: the ends of p are where the best, and the worst, s and c just "
-    "reach the figure."""
+    """PPV and F1 rise with p, s and c: p ends where the best, and the worst, s and c just reach the figure."""
     low, high = _where(metric, figure[0], s[1], c[1]), _where(metric, figure[1], s[0], c[0])
     return (low, high) if low <= high and _value(metric, low, s[1], c[1]) >= figure[0] - 1e-9 else None
 

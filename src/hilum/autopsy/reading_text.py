@@ -120,8 +120,7 @@ def _take_frame(text: str, reading: _Reading) -> str:
 
 
 def _parts(text: str) -> list[tuple[str, str]]:
-    """Rows: a line that starts with a name and a colon begins one; what stands before the first is one "
-    "without a name."""
+    """Rows: a line that starts with a name and a colon begins one; what stands before the first has no name."""
     parts: list[tuple[str, list[str]]] = [("", [])]
     for line in text.split("\n"):
         found = re.match(r"\s*([^\W\d][^:=\[\]{};,%]{0,60}):\s*(.*)$", line)

@@ -53,7 +53,7 @@ def write_autopsy(result: Autopsy, out: Path) -> None:
 def _report(given: Sequence[str]) -> Report:
     from hilum.autopsy import read_report, read_typed
 
-    if not given:
+    if not " ".join(given).strip():
         raise UsageError("hilum autopsy", expected="a file, - or typed figures", found="nothing", way_out=NEEDS)
     if list(given) == ["-"]:
         return read_typed(sys.stdin.read(), "standard input")
