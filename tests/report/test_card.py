@@ -131,3 +131,11 @@ def test_a_folder_without_figures_is_one_line(tmp_path):
     (tmp_path / "study.json").write_text(json.dumps({"schema": "hilum.study/1"}))
     with pytest.raises(DataError, match="chosen run"):
         render_card(tmp_path)
+
+
+def test_a_class_is_only_set_apart_where_its_interval_is(study):
+    from hilum.report.sections.per_class import describe_classes
+
+    evaluation = read_evaluations(study / RUN / "metrics.json")["test"]
+    card = render_card(study / RUN)
+    assert plain(describe_classes(evaluation)).replace("\u00a0", " ") in card and "least:" not in card

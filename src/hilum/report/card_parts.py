@@ -12,6 +12,7 @@ from hilum.report.answers import CARD_FIELDS
 from hilum.report.markdown import bullets, code, plain, prose, table
 from hilum.report.sections.headline import NOT_FOR
 from hilum.report.sections.making import flatten
+from hilum.report.sections.per_class import describe_classes
 from hilum.report.words import (
     SHARES,
     capitalise,
@@ -183,7 +184,7 @@ def _failures(facts: CardFacts) -> str:
     lines += [plain(each["sentence"]) for each in facts.guards]
     for finding in facts.audit.findings if facts.audit else ():
         if finding.severity != "note":
-            lines.append(f"**{capitalise(finding.severity)}, {plain(finding.title)}.** {prose(finding.sentence)}")
+            lines.append(f"**{capitalise(finding.severity)}: {plain(finding.title)}.** {prose(finding.sentence)}")
     if facts.audit is None:
         lines.append("The data were not audited, so shortcuts, shift and wrong labels were not looked for.")
     return bullets(_spaces(end_sentence(line)) for line in dict.fromkeys(lines))
@@ -191,18 +192,17 @@ def _failures(facts: CardFacts) -> str:
 
 def _weakest(evaluation: Evaluation) -> Iterator[str]:
     known = [entry for entry in evaluation.per_class if math.isfinite(entry.sensitivity.value)]
-    if not known:
-        return
+    if len({entry.sensitivity.value for entry in known}) < 2:
+        return  # none is found less often than another
     worst = min(known, key=lambda entry: entry.sensitivity.value)
-    found = render_estimate(worst.sensitivity, percent=True)
-    where = SPLITS.get(evaluation.split, evaluation.split)
-    yield f"It finds {plain(worst.label)} least: {found} of {worst.images:,} {where} images."
+    yield plain(describe_classes(evaluation))
     position = evaluation.labels.index(worst.label)
     row = list(evaluation.confusion[position])
     row[position] = -1
     other = max(range(len(row)), key=row.__getitem__)
     if row[other] > 0:
-        yield f"{row[other]:,} of them it calls {plain(evaluation.labels[other])}."
+        where = f"{plain(worst.label)} on {SPLITS.get(evaluation.split, evaluation.split)}"
+        yield f"{row[other]:,} of {worst.images:,} {where} it calls {plain(evaluation.labels[other])}."
 
 
 def _subgroups(facts: CardFacts) -> Iterator[str]:
