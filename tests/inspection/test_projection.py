@@ -5,7 +5,7 @@ import pytest
 from sklearn.decomposition import PCA
 from sklearn.manifold import trustworthiness
 
-from hilum.errors import UsageError
+from hilum.errors import DataError, UsageError
 from hilum.inspection.projection import neighborhood_purity, principal_components, project
 
 
@@ -84,3 +84,9 @@ def test_a_perfect_purity_of_a_few_patients_is_not_certain():
     labels, patients = ["a"] * 8 + ["b"] * 8, [str(number) for number in range(16)]
     found = neighborhood_purity(matrix, labels, patients, matrix, labels, patients, k=3, replicates=50).estimate
     assert found.value == found.ci_high == 1 and found.ci_low == pytest.approx(0.025 ** (1 / 8))
+
+
+def test_a_network_that_makes_the_same_of_every_image_has_no_map():
+    for method in ("pca", "tsne"):
+        with pytest.raises(DataError, match="same one for every image"):
+            project(np.full((12, 4), 0.3, np.float32), method=method)

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from hilum.errors import HilumError, UsageError
+from hilum.errors import DataError, HilumError, UsageError
 from hilum.evaluation.bootstrap import Patients, bootstrap
 from hilum.evaluation.intervals import bounded_interval, exact_interval
 from hilum.evaluation.values import Estimate
@@ -83,6 +83,7 @@ def project(
 
     Raises:
         UsageError: an unknown method, or too few images.
+        DataError: a network that makes the same of every image.
         HilumError: a package that is not installed.
     """
     if method not in METHODS:
@@ -90,6 +91,8 @@ def project(
     if len(matrix) < 5:
         raise UsageError("a map of embeddings", expected="at least 5 images", found=str(len(matrix)))
     reduced, kept = principal_components(matrix, components)
+    if not np.ptp(reduced, axis=0).any():
+        raise DataError("a map of embeddings", expected="embeddings that differ", found="the same one for every image")
     perplexity = float(min(perplexity, (len(matrix) - 1) / 3))
     settings: dict[str, Any] = {"seed": seed, "components": reduced.shape[1], "variance_kept": round(kept, 4)}
     if method == "pca":
