@@ -109,7 +109,7 @@ class _Clock:
 
     def for_inspection(self) -> float:
         """Seconds for what is looked at once the run is chosen."""
-        return 120.0 if self.budget is None else min(0.1 * self.budget, 60.0)
+        return 120.0 if self.budget is None else min(0.11 * self.budget, 90.0)
 
 
 def run_study(data: Path | None, options: Options, voice: Voice | None = None) -> Study:
