@@ -19,6 +19,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections import Counter
 from pathlib import Path
@@ -54,8 +55,10 @@ def serve(model: Path, port: str, node: str, outbox: str) -> int:
     """hilum's node, until SIGTERM."""
     from hilum.serving.dicom_out.front import serve_dicom
 
+    told = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: told.set())
     with serve_dicom(model, port=int(port), node=node, outbox=Path(outbox), device="cpu"):
-        signal.sigwait({signal.SIGTERM})
+        told.wait()
     return 0
 
 
@@ -97,6 +100,7 @@ class Orthanc:
     """An archive on loopback."""
 
     def __init__(self, folder: Path, hilum_port: int) -> None:
+        self.sources: list[str] = []
         self.folder, self.http, self.dicom = folder, free_port(), free_port()
         folder.mkdir(parents=True)
         settings = {
