@@ -4,6 +4,7 @@ import contextlib
 import json
 import subprocess
 import sys
+from io import BytesIO
 
 import numpy as np
 import pytest
@@ -71,6 +72,57 @@ def serve(model_file):
             return process
 
         yield start
+
+
+@pytest.fixture(scope="session")
+def module_server(model_file):
+    """The address of a server for the page's tests."""
+    command = [sys.executable, "-m", "hilum", "serve", str(model_file), "--port", "0", "--json", "--workers", "1"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    try:
+        yield json.loads(process.stdout.readline())["address"]
+    finally:
+        _end(process)
+
+
+@pytest.fixture(scope="session")
+def make_dicom():
+    """Bytes of a DICOM file with these tags."""
+    dicom = pytest.importorskip("pydicom")
+
+    def make(**tags):
+        return dicom_file(dicom, **tags)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def strange_hand(make_dicom, tmp_path_factory):
+    """A DICOM file whose header says that it shows a hand."""
+    path = tmp_path_factory.mktemp("hand") / "hand.dcm"
+    path.write_bytes(make_dicom(BodyPartExamined="HAND", Modality="DX"))
+    return path
+
+
+def dicom_file(dicom, **tags):
+    from pydicom.dataset import FileDataset, FileMetaDataset
+    from pydicom.uid import ExplicitVRLittleEndian, generate_uid
+
+    pixels = np.random.default_rng(0).integers(0, 4096, (64, 64)).astype(np.uint16)
+    meta = FileMetaDataset()
+    meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    meta.MediaStorageSOPClassUID = "1.2.840.10008.5.1.4.1.1.1.1"
+    meta.MediaStorageSOPInstanceUID = generate_uid(entropy_srcs=["x"])
+    dataset = FileDataset("", {}, file_meta=meta, preamble=b"\0" * 128)
+    dataset.Rows, dataset.Columns = pixels.shape
+    dataset.BitsAllocated, dataset.BitsStored, dataset.HighBit = 16, 12, 11
+    dataset.SamplesPerPixel, dataset.PixelRepresentation = 1, 0
+    dataset.PhotometricInterpretation, dataset.PixelData = "MONOCHROME2", pixels.tobytes()
+    for name, value in tags.items():
+        setattr(dataset, name, value)
+    buffer = BytesIO()
+    dicom.dcmwrite(buffer, dataset)
+    return buffer.getvalue()
 
 
 def _end(process):

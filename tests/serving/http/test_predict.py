@@ -3,7 +3,6 @@
 import base64
 import hashlib
 from concurrent.futures import ThreadPoolExecutor
-from io import BytesIO
 
 import cv2
 import numpy as np
@@ -49,18 +48,16 @@ def test_answers_across_requests_are_not_mixed_up(make_client, predictors, xrays
     assert sum(counts) < 60, "no two requests shared a batch"
 
 
-def test_a_dicom_is_read_and_nothing_of_its_header_comes_back(client):
-    dicom = pytest.importorskip("pydicom")
-    data = dicom_file(dicom, PatientName="Doe^Jane", PatientID="4711", BodyPartExamined="CHEST", Modality="DX")
+def test_a_dicom_is_read_and_nothing_of_its_header_comes_back(client, make_dicom):
+    data = make_dicom(PatientName="Doe^Jane", PatientID="4711", BodyPartExamined="CHEST", Modality="DX")
     response = client.post("/v1/predict?picture=true", content=data)
     assert response.json()["results"][0]["status"] == "ok"
     text = response.text + client.get("/metrics").text + str(dict(response.headers))
     assert "Doe" not in text and "4711" not in text
 
 
-def test_a_header_that_speaks_of_a_hand_is_refused_unless_forced(client):
-    dicom = pytest.importorskip("pydicom")
-    data = dicom_file(dicom, BodyPartExamined="HAND", Modality="DX")
+def test_a_header_that_speaks_of_a_hand_is_refused_unless_forced(client, make_dicom):
+    data = make_dicom(BodyPartExamined="HAND", Modality="DX")
     (row,) = client.post("/v1/predict", content=data).json()["results"]
     assert (row["status"], row["code"], row["probs"]) == ("rejected", "body-part", None)
     assert "--force" not in row["reason"]
@@ -68,9 +65,8 @@ def test_a_header_that_speaks_of_a_hand_is_refused_unless_forced(client):
     assert row["status"] == "ok" and "body-part" in row["warnings"] and row["notes"][-1].startswith("Forced:")
 
 
-def test_forced_and_plain_requests_side_by_side_keep_their_wish(make_client):
-    dicom = pytest.importorskip("pydicom")
-    client, data = make_client(workers=2), dicom_file(dicom, BodyPartExamined="HAND", Modality="DX")
+def test_forced_and_plain_requests_side_by_side_keep_their_wish(make_client, make_dicom):
+    client, data = make_client(workers=2), make_dicom(BodyPartExamined="HAND", Modality="DX")
     wishes = [number % 2 == 0 for number in range(24)]
     with ThreadPoolExecutor(8) as pool:
         asked = pool.map(lambda force: client.post(f"/v1/predict?force={force}", content=data).json(), wishes)
@@ -132,25 +128,3 @@ def test_a_failing_network_fails_its_requests_and_not_the_next(make_client, mode
     predictor.predict_pictures = works
     assert client.post("/v1/predict", content=xrays[0]).status_code == 200
     assert client.room.admission.images == 0 and client.room.memory.used == 0
-
-
-def dicom_file(dicom, **tags):
-    pixels = np.random.default_rng(0).integers(0, 4096, (64, 64)).astype(np.uint16)
-
-    from pydicom.dataset import FileDataset, FileMetaDataset
-    from pydicom.uid import ExplicitVRLittleEndian, generate_uid
-
-    meta = FileMetaDataset()
-    meta.TransferSyntaxUID = ExplicitVRLittleEndian
-    meta.MediaStorageSOPClassUID = "1.2.840.10008.5.1.4.1.1.1.1"
-    meta.MediaStorageSOPInstanceUID = generate_uid(entropy_srcs=["x"])
-    dataset = FileDataset("", {}, file_meta=meta, preamble=b"\0" * 128)
-    dataset.Rows, dataset.Columns = pixels.shape
-    dataset.BitsAllocated, dataset.BitsStored, dataset.HighBit = 16, 12, 11
-    dataset.SamplesPerPixel, dataset.PixelRepresentation = 1, 0
-    dataset.PhotometricInterpretation, dataset.PixelData = "MONOCHROME2", pixels.tobytes()
-    for name, value in tags.items():
-        setattr(dataset, name, value)
-    buffer = BytesIO()
-    dicom.dcmwrite(buffer, dataset)
-    return buffer.getvalue()

@@ -1,11 +1,8 @@
 """`hilum serve` in a process of its own: slow clients, a signal to stop in the middle, what it writes."""
 
 import json
-import os
 import signal
 import socket
-import subprocess
-import sys
 import threading
 import time
 from urllib.parse import urlsplit
@@ -17,6 +14,7 @@ pytest.importorskip("fastapi", reason="needs the packages of the extra serve")
 import httpx2 as httpx
 import uvicorn
 
+from hilum.cli.main import main
 from hilum.images.encode import to_png
 from hilum.serving.app import create_app
 from hilum.serving.http.connection import bounded_protocol
@@ -206,16 +204,17 @@ def test_what_it_writes_names_no_file_and_no_request(serve, xrays):
         (["--index", "nowhere.arrow"], "no such file"),
     ],
 )
-def test_wrong_options_are_one_line(model_file, options, words):
-    command = [sys.executable, "-m", "hilum", "serve", str(model_file), *options]
-    result = subprocess.run(command, capture_output=True, text=True, env={**os.environ, "HILUM_TOKEN": ""})
-    assert result.returncode in (2, 4) and len(result.stderr.splitlines()) == 1
-    assert words in result.stderr
+def test_wrong_options_are_one_line(model_file, options, words, capsys, monkeypatch):
+    monkeypatch.delenv("HILUM_TOKEN", raising=False)
+    with pytest.raises(SystemExit) as exit_:
+        main(["serve", str(model_file), *options])
+    said = capsys.readouterr().err
+    assert exit_.value.code in (2, 4) and len(said.splitlines()) == 1
+    assert words in said
 
 
-def test_a_port_that_is_taken_is_one_line(model_file):
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = str(taken.getsockname()[1])
-        command = [sys.executable, "-m", "hilum", "serve", str(model_file), "--port", port]
-        result = subprocess.run(command, capture_output=True, text=True)
-    assert result.returncode == 2 and "a free address" in result.stderr and len(result.stderr.splitlines()) == 1
+def test_a_port_that_is_taken_is_one_line(model_file, capsys):
+    with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(SystemExit) as exit_:
+        main(["serve", str(model_file), "--port", str(taken.getsockname()[1])])
+    said = capsys.readouterr().err
+    assert exit_.value.code == 2 and "a free address" in said and len(said.splitlines()) == 1

@@ -48,26 +48,25 @@ def bounded_protocol(settings: Settings) -> type[H11Protocol]:
 
         def pause_writing(self) -> None:
             super().pause_writing()
-            if self.write_timer is None:
-                self.write_timer = self.loop.call_later(settings.write_seconds, self.transport.abort)
+            self._abort_later()
 
         def resume_writing(self) -> None:
             super().resume_writing()
-            if self.write_timer is not None:
+            if self.write_timer is not None and not self.transport.is_closing():
                 self.write_timer.cancel()
                 self.write_timer = None
 
         def timeout_keep_alive_handler(self) -> None:
             if self.is_waiting:
                 super().timeout_keep_alive_handler()
+                self._abort_later()
 
         def on_response_complete(self) -> None:
             super().on_response_complete()
-            if self.transport.is_closing() and self.write_timer is None:
-                # What is not read by then is lost with the connection.
-                self.write_timer = self.loop.call_later(settings.write_seconds, self.transport.abort)
-            elif self.conn.their_state is h11.SEND_BODY:
+            if self.conn.their_state is h11.SEND_BODY:
                 self.transport.close()  # answered before the request was whole: the rest is not wanted
+            if self.transport.is_closing():
+                self._abort_later()
 
         @property
         def is_waiting(self) -> bool:
@@ -81,6 +80,11 @@ def bounded_protocol(settings: Settings) -> type[H11Protocol]:
             self.head_timer = None
             if self.is_waiting:
                 self.transport.abort()
+
+        def _abort_later(self) -> None:
+            """A closed connection still waits until its client has read everything; this is for how long."""
+            if self.write_timer is None:
+                self.write_timer = self.loop.call_later(settings.write_seconds, self.transport.abort)
 
         def _cancel(self) -> None:
             for timer in (self.head_timer, self.write_timer):

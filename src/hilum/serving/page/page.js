@@ -214,10 +214,11 @@ async function explain(item, target) {
   }
   if (state.chosen !== item || name !== model().name) return;
   const map = item.maps[target];
+  await viewer.showHeat(map.png);
+  if (state.chosen !== item) return;
   $('heat-controls').hidden = false;
   $('target').replaceChildren(...model().labels.map(label => new Option(label, label, false, label === target)));
   $('heat-words').textContent = words.heat(map);
-  await viewer.showHeat(map.png);
 }
 
 async function showCases(found) {

@@ -9,6 +9,7 @@ export class Viewer {
     this.changed = changed;
     this.picture = this.heat = null;
     this.opacity = 0.6;
+    this.turn = 0;
     this.reset();
     this.listen();
     new ResizeObserver(() => this.draw()).observe(canvas);
@@ -16,7 +17,9 @@ export class Viewer {
 
   // picture: {png, bits, width, height} as the server gives it.
   async show(picture) {
+    const turn = ++this.turn;
     const values = await grey(picture.png, picture.bits);
+    if (turn !== this.turn) return;  // another one was chosen meanwhile
     this.picture = {...values, most: 2 ** picture.bits - 1};
     this.layer = new OffscreenCanvas(values.width, values.height);
     this.heat = null;
@@ -24,7 +27,9 @@ export class Viewer {
   }
 
   async showHeat(png) {
+    const turn = this.turn;
     const {width, height, values} = await grey(png, 8);
+    if (turn !== this.turn) return;
     const pixels = new ImageData(width, height);
     values.forEach((value, at) => {
       const strength = value / 255;
