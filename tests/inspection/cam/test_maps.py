@@ -63,8 +63,8 @@ def test_from_the_same_numbers_the_maps_are_the_same_to_the_last_digits(method, 
     assert theirs.any()
 
 
-# The bound of what follows is that of float32, not of the formula: MobileNetV2 at 96 pixels is taken at a layer of signed
-# values, `blocks.4`, where the denominator of Grad-CAM++ can come close to zero and enlarge the last digits, and rounding
+# The bound of what follows is that of float32, not the formula: MobileNetV2 at 96 pixels is taken at `blocks.4`, whose
+# values are signed. There the denominator of Grad-CAM++ can come near zero and enlarge the last digits, and rounding
 # can open or shut a ReLU6 above it. Hence the seed of the norms; docs/explain.md has the figures of other seeds.
 @pytest.mark.parametrize("method", GRADIENT)
 @pytest.mark.parametrize("name", ["cnn-tiny", "resnet18", "mobilenetv2_100"])
