@@ -6,6 +6,7 @@ allows, and the document says what was left out.
 
 from __future__ import annotations
 
+import math
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +17,7 @@ import pandas as pd
 
 from hilum.data.build import open_cache
 from hilum.data.cache import CanvasCache, CanvasView
-from hilum.errors import HilumError, UsageError
+from hilum.errors import DataError, HilumError, UsageError
 from hilum.inspection.anomaly import Scores
 from hilum.models.modelfile import weights_sha256
 from hilum.models.weights import file_sha256
@@ -67,6 +68,16 @@ def find_anomalies(context: InspectionContext) -> None:
     except UsageError as error:
         write_json(folder / DOCUMENT, {"skipped": str(error)})
         return
+    # Before the test split is opened: a threshold that cannot be set has no test figure.
+    known = embeddings_of(context, ("train", "val"), seconds=0.4 * context.seconds).table
+    found = int(((known["split"] == "val") & (known["label"] == normal)).sum())
+    needed = math.ceil(1 / RATE) - 1
+    if found < needed:
+        raise DataError(
+            f"threshold at {RATE:.0%} false alarms",
+            expected=f"at least {needed} {normal} validation images",
+            found=str(found),
+        )
     opening = None
     if context.test_opened:
         images = len(context.manifest.split("test"))
