@@ -21,6 +21,11 @@ def one_thread():
     torch.set_num_threads(1)
 
 
+@pytest.fixture(autouse=True)
+def nothing_kept(monkeypatch):
+    monkeypatch.setattr(choose, "_LATEST", {})
+
+
 @pytest.fixture
 def model():
     return create_model("cnn-tiny", num_classes=3, in_channels=3, image_size=64, dropout=0.5, seed=1)
@@ -169,3 +174,17 @@ def test_differences_are_the_largest_ones_and_nan_is_one():
     assert not parity.holds("32")
     broken = difference(Outputs(np.full((2, 2), np.nan, np.float32), one.embedding), one)
     assert broken.probability == np.inf
+
+
+def test_the_same_weights_are_converted_once(model, canvases, monkeypatch):
+    monkeypatch.setattr(choose, "WORTH", 0.0)
+    written = []
+    monkeypatch.setattr(choose, "_written", lambda model, about: written.append(1) or to_onnx(model(), about))
+    again = create_model("cnn-tiny", num_classes=3, in_channels=3, image_size=64, dropout=0.5, seed=1)
+    other = create_model("cnn-tiny", num_classes=3, in_channels=3, image_size=64, dropout=0.5, seed=2)
+    first, second = (predict_logits(each, canvases, PREPROCESSING) for each in (model, again))
+    np.testing.assert_allclose(first, second, atol=1e-6)
+    assert len(written) == 1
+    expected = predict_logits(other, canvases, PREPROCESSING, engine="torch")
+    np.testing.assert_allclose(predict_logits(other, canvases, PREPROCESSING), expected, atol=1e-3)
+    assert len(written) == 2

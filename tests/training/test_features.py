@@ -50,6 +50,39 @@ def test_a_linear_head_on_either_calls_the_same_images(examples, monkeypatch):
     assert np.abs(first - second).max() < 0.02
 
 
+def test_many_features_lie_in_a_file_and_are_the_same(examples, tmp_path, monkeypatch):
+    monkeypatch.setenv("HILUM_ENGINE", "torch")
+    model = create_model("cnn-tiny", num_classes=2, image_size=64, seed=2)
+    options = {"augmentation": AUGMENTATION, "views": 2, "seed": 1, "device": torch.device("cpu")}
+    held = feature_examples(model, examples, preprocessing=PREPROCESSING, **options)
+    monkeypatch.setattr("hilum.training.features.IN_MEMORY", 1000)
+    monkeypatch.setattr("hilum.training.features.BLOCK", 30)
+    file = tmp_path / "checkpoints" / "features.npy"
+    mapped = feature_examples(model, examples, preprocessing=PREPROCESSING, file=file, **options)
+    assert isinstance(mapped, np.memmap) and not mapped.flags.writeable
+    np.testing.assert_allclose(mapped, held, atol=1e-5)
+
+
+def test_a_head_trains_on_features_in_a_file_as_in_memory(examples, tmp_path, monkeypatch):
+    from hilum.models.stages import mark_trained
+    from hilum.training.fit import Settings, fit
+    from hilum.training.phase import Phase
+
+    losses = []
+    for size in (1 << 30, 1000):
+        monkeypatch.setattr("hilum.training.features.IN_MEMORY", size)
+        model = create_model("cnn-tiny", num_classes=2, image_size=64, seed=2)
+        mark_trained(model)
+        settings = Settings(augmentation=AUGMENTATION, precision="32", overfit_check=False)
+        result = fit(
+            model, examples, examples, preprocessing=PREPROCESSING, phases=[Phase(max_epochs=2, train="head", views=2)],
+            settings=settings, run_dir=tmp_path / str(size), device=torch.device("cpu"),
+        )  # fmt: skip
+        losses.append([row["val_loss"] for row in result.history])
+        assert not list(tmp_path.rglob("*features*"))
+    np.testing.assert_allclose(*losses, atol=1e-6)
+
+
 def test_augmented_rows_are_the_same_each_time(examples):
     rows = AugmentedRows(examples.inputs, AUGMENTATION, 1, 1)
     np.testing.assert_array_equal(rows[3:9], rows[0:20][3:9])

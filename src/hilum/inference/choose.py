@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import time
 import weakref
 from collections.abc import Callable
@@ -49,8 +50,7 @@ class Choice:
 class _Converted:
     """What was made of one state of a network."""
 
-    state: tuple[Any, ...]
-    write: Callable[[], bytes]
+    write: Callable[[], bytes] = bytes
     graph: bytes | None = None
     why_not: str = ""
     engines: dict[str, Engine] = field(default_factory=dict)
@@ -76,7 +76,12 @@ class _Converted:
         return {f"{kind} {wish.split()[0]}" for wish, kind in self.chosen.items()}
 
 
-_CONVERTED: weakref.WeakKeyDictionary[nn.Module, _Converted] = weakref.WeakKeyDictionary()
+_CONVERTED: weakref.WeakKeyDictionary[nn.Module, tuple[tuple[Any, ...], _Converted]] = weakref.WeakKeyDictionary()
+"""The state that a network had, and what was made of it."""
+
+_LATEST: dict[str, _Converted] = {}
+"""What was made of the weights that were converted last, by their digest: a study reads its model file again at each
+of its stages, and the same weights need not be converted and raced each time."""
 
 
 def choose_engine(
@@ -198,15 +203,35 @@ def _state_of(model: Classifier, preprocessing: Preprocessing) -> _Converted:
     """What the network was converted to, anew where its weights have changed since."""
     tensors = model.state_dict(keep_vars=True).values()
     state = (preprocessing, *((id(each), each.data_ptr(), _changes(each)) for each in tensors))
-    known = _CONVERTED.get(model)
-    if known is None or known.state != state:
-        known = _Converted(state, partial(_written, weakref.ref(model), preprocessing))
-        try:
-            known.written()
-        except HilumError as error:
-            known.why_not = str(error)
-        _CONVERTED[model] = known
+    before, known = _CONVERTED.get(model, ((), _Converted()))
+    if before != state:
+        digest = _digest(model, preprocessing)
+        known = _LATEST.get(digest) or _Converted()
+        _CONVERTED[model] = state, known
+        known.write = partial(_written, weakref.ref(model), preprocessing)
+        if digest not in _LATEST:
+            _LATEST.clear()
+            _convert(known)
+            if known.graph is not None and len(known.graph) <= LARGEST_KEPT:
+                _LATEST[digest] = known
+    known.write = partial(_written, weakref.ref(model), preprocessing)  # whoever else had these weights may be gone
     return known
+
+
+def _convert(known: _Converted) -> None:
+    try:
+        known.written()
+    except HilumError as error:
+        known.why_not = str(error)
+
+
+def _digest(model: Classifier, preprocessing: Preprocessing) -> str:
+    """Of everything that a conversion depends on."""
+    digest = hashlib.sha256(repr((preprocessing, model)).encode())
+    for name, value in model.state_dict().items():
+        digest.update(f"{name} {value.dtype} {list(value.shape)}".encode())
+        digest.update(value.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy())
+    return digest.hexdigest()
 
 
 def _written(model: weakref.ref[Classifier], preprocessing: Preprocessing) -> bytes:

@@ -73,6 +73,7 @@ class Attempts:
             label_smoothing=settings.label_smoothing,
             ema=0.0 if self.work.on_features else settings.ema,
             seed=settings.seed,
+            compiled=self.plan.compiled,
         )
         module.lr_scale = self.plan.lr_scale
         return module

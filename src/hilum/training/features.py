@@ -4,15 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
+from hilum.data.cache import let_go, reserve
 from hilum.inference.predict import embed_images
 from hilum.models.classifier import Classifier
 from hilum.training.datamodule import Examples, Rows
 from hilum.transforms import Augmentation, Preprocessing, augment
+
+IN_MEMORY = 256 << 20
+"""Bytes of features that are held in memory; more lie in a file that is mapped, so that a run does not grow with its
+images."""
+
+BLOCK = 8192
+"""Images whose features are in memory at once before they are written there."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +56,21 @@ class HeadOnly(torch.nn.Module):
         return self.head(embedding)
 
 
+@dataclass(frozen=True)
+class Part:
+    """The rows of others from `start` on, `count` of them, as rows of their own."""
+
+    rows: Rows
+    start: int
+    count: int
+
+    def __len__(self) -> int:
+        return self.count
+
+    def __getitem__(self, positions: Any) -> np.ndarray:
+        return self.rows[self.start + np.arange(self.count)[positions]]
+
+
 def feature_examples(
     model: Classifier,
     examples: Examples,
@@ -56,6 +81,7 @@ def feature_examples(
     seed: int,
     device: torch.device,
     on_images: Callable[[int], None] | None = None,
+    file: Path | None = None,
 ) -> np.ndarray:
     """float32 `[V, N, D]`: the embeddings of V views of each image; the first view is the plain one.
 
@@ -65,12 +91,29 @@ def feature_examples(
     Args:
         views: how many; more than one only makes sense with an augmentation.
         on_images: called with the number of images done since the last call.
+        file: where they lie when they are more than `IN_MEMORY`; the array is then a map of it, read-only.
     """
     plain = examples.inputs
     rows = [plain, *(AugmentedRows(plain, augmentation, seed, view) for view in range(1, views))]
-    return np.stack(
-        [embed_images(model, each, preprocessing, device=device, precision="auto", on_batch=on_images) for each in rows]
-    )
+    features = _room((views, len(plain), model.embedding_dim), file)
+    for view, each in enumerate(rows):
+        ends = np.linspace(0, len(each), 1 + max(1, -(-len(each) // BLOCK))).astype(int).tolist()
+        for start, end in pairwise(ends):
+            features[view, start:end] = embed_images(
+                model, Part(each, start, end - start), preprocessing, device=device, precision="auto",
+                on_batch=on_images,
+            )  # fmt: skip
+            let_go(features, (end - start) * features.itemsize * features.shape[2])
+    return np.load(file, mmap_mode="r") if file and isinstance(features, np.memmap) else features
+
+
+def _room(shape: tuple[int, int, int], file: Path | None) -> np.ndarray:
+    if file is None or 4 * np.prod(shape) <= IN_MEMORY:
+        return np.empty(shape, np.float32)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    room = np.lib.format.open_memmap(file, "w+", np.float32, shape)
+    reserve(file)
+    return room
 
 
 def head_examples(features: np.ndarray, examples: Examples) -> Examples:

@@ -18,12 +18,13 @@ from hilum.inference.device import tune_cpu
 from hilum.models.classifier import Classifier
 from hilum.models.stages import mark_trained, param_groups, select_stages, set_trained_stages
 from hilum.training.attempts import Attempts
-from hilum.training.datamodule import ExampleDataset, Examples, FeatureDataset
+from hilum.training.datamodule import ExampleDataset, Examples, FeatureDataset, on_device
 from hilum.training.features import HeadOnly, feature_examples, head_examples
 from hilum.training.interrupt import graceful_interrupt
 from hilum.training.keeper import Interrupted, Keeper, OnEpoch, OnStep, StopRequest, save_beside, write_history
 from hilum.training.phase import Phase
 from hilum.training.probe import FEW, check_it_learns
+from hilum.training.processes import is_first, join, wait_for_all, world
 from hilum.training.work import PhasePlan, Settings, Work, plan_phase
 from hilum.transforms import Preprocessing
 from hilum.transforms.normalise import normalise
@@ -95,6 +96,7 @@ def fit(
         TrainingError: not even one image fits into memory.
     """
     tune_cpu()
+    device = join(device)
     stop = StopRequest()
     fitter = _Fitter(
         model, train, val, preprocessing, settings, run_dir, device, stop, list(loggers), on_step, allow, on_epoch
@@ -126,10 +128,11 @@ class _Fitter:
         self.model.to(self.device)
         self.model.to(memory_format=torch.channels_last)
         done = self._resume()
+        wait_for_all()  # before the first one writes what another may be about to look for
         for number in range(done, len(phases)):
             phase = phases[number]
-            share = _time_share(phases[number:], self.settings, deadline)
-            self.stop.deadline = min(deadline, time.monotonic() + share)
+            seconds = _time_share(phases[number:], self.settings, deadline)
+            self.stop.deadline = min(deadline, time.monotonic() + seconds)
             with suppress(Interrupted):  # while features were made: what the phases before left stands
                 self._run_phase(number, phase)
             if self.stop.interrupted:
@@ -156,7 +159,7 @@ class _Fitter:
 
     def _run_phase(self, number: int, phase: Phase) -> None:
         set_trained_stages(self.model, select_stages(self.model, phase.train), allow=self.allow)
-        work = self._make_ready(phase)
+        work = self._make_ready(number, phase)
         if work.on_features:  # what took time is done: not to train the head now would waste it
             self.stop.deadline = max(self.stop.deadline, time.monotonic() + HEAD_SECONDS)
         folder = self.run_dir / "checkpoints"
@@ -189,28 +192,38 @@ class _Fitter:
             self.model.load_state_dict(before)
             self.result.notes.append(f"Phase {number + 1} found nothing better on validation; it was not kept.")
         mark_trained(self.model)
+        wait_for_all()
+        for split in ("train", "val"):
+            self._features_file(number, split).unlink(missing_ok=True)  # a map of it lives on until it is let go
         self._finish_phase(number, keeper, plan, better)
 
-    def _make_ready(self, phase: Phase) -> Work:
+    def _make_ready(self, number: int, phase: Phase) -> Work:
         groups = param_groups(
             self.model, lr=phase.lr, backbone_lr_scale=phase.backbone_lr_scale, weight_decay=phase.weight_decay
         )
         settings = self.settings
         if not _on_features(phase, settings):
-            images = ExampleDataset(self.train, settings.augmentation, settings.seed)
+            train, val = on_device(self.train, self.device), on_device(self.val, self.device)
+            images = ExampleDataset(train, settings.augmentation, settings.seed)
             batch = phase.batch_size or settings.batch_size
-            return Work(self.model, self._normalise, images, self.train, self.val, groups, batch, settings)
+            return Work(self.model, self._normalise, images, train, val, groups, batch, settings)
         views = 1 if settings.augmentation.is_off else phase.views
-        train, val = self._features(self.train, views), self._features(self.val, 1)
-        features = FeatureDataset(train, self.train.targets, settings.seed)
-        plain = head_examples(train, self.train), head_examples(val, self.val)
+        made = self._features(self.train, views, self._features_file(number, "train"))
+        features = FeatureDataset(made, self.train.targets, settings.seed)
+        seen = self._features(self.val, 1, self._features_file(number, "val"))
+        plain = head_examples(made, self.train), head_examples(seen, self.val)
         batch = phase.batch_size or head_batch(len(self.train.targets))
         return Work(HeadOnly(self.model), _as_it_is, features, *plain, groups, batch, settings)
 
     def _normalise(self, inputs: torch.Tensor) -> torch.Tensor:
         return normalise(inputs, normalisation=self.preprocessing.normalisation, channels=self.preprocessing.channels)
 
-    def _features(self, examples: Examples, views: int) -> np.ndarray:
+    def _features_file(self, number: int, split: str) -> Path:
+        """Where the features of a phase lie when they are too many for the memory; gone when the phase is done."""
+        own = f"-{world()[0]}" if world()[0] else ""
+        return self.run_dir / "checkpoints" / f"phase-{number}-features-{split}{own}.npy"
+
+    def _features(self, examples: Examples, views: int, file: Path) -> np.ndarray:
         done, total = 0, views * len(examples.targets)
 
         def on_images(count: int) -> None:
@@ -230,6 +243,7 @@ class _Fitter:
             seed=self.settings.seed,
             device=self.device,
             on_images=on_images,
+            file=file,
         )
 
     def _check(self, work: Work) -> None:
@@ -256,7 +270,8 @@ class _Fitter:
         result.precision, result.batch_size, result.stopped = plan.precision, self.settings.batch_size, keeper.stopped
         seconds = [row["seconds"] for row in keeper.rows]
         result.images_per_second = len(self.train.targets) * len(seconds) / sum(seconds) if seconds else 0.0
-        write_history(self.run_dir / "history.csv", result.history)
+        if is_first():
+            write_history(self.run_dir / "history.csv", result.history)
         if not self.stop.interrupted:
             state = {"done": number + 1, "fresh": sorted(self.model.fresh), "result": vars(result)}
             save_beside(self._whole_file(number), lambda path: torch.save(self.model.state_dict(), path))

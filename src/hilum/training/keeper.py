@@ -15,7 +15,9 @@ import numpy as np
 import torch
 from lightning.pytorch.callbacks import Checkpoint
 
+from hilum.training.datamodule import in_order
 from hilum.training.module import LossNotFinite
+from hilum.training.processes import gather, is_first, share, wait_for_all
 
 HISTORY = (
     "epoch", "phase", "lr", "train_loss", "train_accuracy", "val_loss", "val_accuracy", "val_auroc", "seconds", "best",
@@ -135,15 +137,17 @@ class Keeper(Checkpoint):
             self.on_step(trainer.current_epoch * steps + batch_idx + 1, pl_module.max_epochs * steps, words)
 
     def on_validation_epoch_end(self, trainer: pl.Trainer, pl_module: Any) -> None:
-        given, target = (torch.cat(parts) for parts in zip(*pl_module.outputs, strict=True))
+        found = (torch.cat(parts) for parts in zip(*pl_module.outputs, strict=True))
+        given, target = (in_order(gather(each)) for each in found)
         self.figures = self.figures_of(given, target)
         if not math.isfinite(self.figures["val_loss"]):
             raise LossNotFinite  # before these weights could be taken for a finished epoch
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: Any) -> None:
         self._record(trainer, pl_module)
-        write_history(self.run_dir / "history.csv", self.history)
-        save_beside(self.last, trainer.save_checkpoint)
+        if is_first():
+            write_history(self.run_dir / "history.csv", self.history)
+        save_beside(self.last, trainer.save_checkpoint, everywhere=True)
         if self.on_epoch:
             self.on_epoch(self.history)
         self._maybe_stop(trainer)
@@ -181,6 +185,7 @@ class Keeper(Checkpoint):
             self.stopped = f"stopped early: {waited} epochs without a better validation loss"
         elif time.monotonic() + 0.9 * self.rows[-1]["seconds"] > self.stop.deadline:
             self.stopped = f"stopped by the time budget after {len(self.rows)} of {trainer.max_epochs} epochs"
+        self.stopped = share(self.stopped)  # each has a clock of its own
         trainer.should_stop = bool(self.stopped)
 
     def _so_far(self) -> str:
@@ -215,9 +220,16 @@ def write_history(path: Path, rows: list[dict[str, Any]]) -> None:
     partial.replace(path)
 
 
-def save_beside(path: Path, save: Callable[[Path], object]) -> None:
-    """Saves under another name and renames into place."""
+def save_beside(path: Path, save: Callable[[Path], object], *, everywhere: bool = False) -> None:
+    """Saves under another name and renames into place; of several processes the first one does, and all wait for it.
+
+    Args:
+        everywhere: call `save` in each process: Lightning's own wants all of them and lets the first one write.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name("." + path.name)
-    save(partial)
-    partial.replace(path)
+    if everywhere or is_first():
+        save(partial)
+    if is_first():
+        partial.replace(path)
+    wait_for_all()

@@ -12,6 +12,10 @@ from torch.optim.swa_utils import AveragedModel
 
 from hilum.training.datamodule import Batch
 from hilum.training.phase import Phase, lr_factor
+from hilum.training.processes import average_buffers, gather
+
+LOOK_EVERY = 20
+"""Steps on a GPU between two looks at the loss."""
 
 
 class LossNotFinite(Exception):
@@ -31,6 +35,7 @@ class TrainingModule(pl.LightningModule):
         label_smoothing: in [0, 1).
         ema: decay a step; 0 = no average.
         seed: dropout is drawn from (seed, epoch).
+        compiled: let `torch.compile` translate the training step.
     """
 
     def __init__(
@@ -45,6 +50,7 @@ class TrainingModule(pl.LightningModule):
         label_smoothing: float = 0.0,
         ema: float = 0.0,
         seed: int = 0,
+        compiled: bool = False,
     ) -> None:
         super().__init__()
         self.network, self.prepare, self.groups, self.phase = network, prepare, list(groups), phase
@@ -54,7 +60,9 @@ class TrainingModule(pl.LightningModule):
         self.loss = nn.CrossEntropyLoss(weights, label_smoothing=label_smoothing)
         self.average = AveragedModel(network, avg_fn=warm_average(ema), use_buffers=True) if ema else None
         self.outputs: list[tuple[torch.Tensor, torch.Tensor]] = []
-        self.train_sums = np.zeros(3)
+        self.train_sums, self.pending, self.look_every = np.zeros(3), list[torch.Tensor](), 1
+        # In a list, so that Lightning does not take it for another part with weights of its own.
+        self.runs = [torch.compile(network) if compiled else network]
 
     @property
     def evaluated(self) -> nn.Module:
@@ -68,19 +76,41 @@ class TrainingModule(pl.LightningModule):
         if batch_idx == 0:  # not on_train_epoch_start: Lightning leaves that out in the first epoch after a resume
             torch.manual_seed(int(np.random.SeedSequence([self.seed, self.current_epoch]).generate_state(1)[0]))
             self.train_sums[:] = 0
+            self.pending.clear()
+            self.look_every = LOOK_EVERY if self.device.type == "cuda" else 1
         epoch = self.current_epoch + (batch_idx + 1) / int(self.trainer.num_training_batches)
         factor = self.lr_scale * lr_factor(self.phase, epoch, self.max_epochs, self.val_losses)
         for group, full in zip(self.optimizers().param_groups, self.groups, strict=True):  # type: ignore[union-attr] # one optimiser
             group["lr"] = full["lr"] * factor
 
     def training_step(self, batch: Batch, batch_idx: int) -> torch.Tensor:
-        logits = self.network(self.prepare(batch["inputs"])).float()
+        logits = self.runs[0](self.prepare(batch["inputs"])).float()
         loss = self.loss(logits, batch["target"])
-        value, right = loss.item(), (logits.detach().argmax(1) == batch["target"]).sum().item()
-        if not np.isfinite(value):
-            raise LossNotFinite
-        self.train_sums += value * len(logits), right, len(logits)
+        right = (logits.detach().argmax(1) == batch["target"]).sum()
+        self.pending.append(
+            torch.stack([loss.detach() * len(logits), right.float(), right.new_tensor(len(logits)).float()])
+        )
+        if len(self.pending) >= self.look_every:
+            self.settle()
         return loss
+
+    def settle(self) -> None:
+        """Adds up what the last steps gave. Looking makes a GPU wait, so it is not done at every step there.
+
+        Raises:
+            LossNotFinite: one of the losses was not, here or in another process.
+        """
+        if not self.pending:
+            return
+        sums = torch.stack(self.pending).double().sum(0).cpu().numpy()
+        self.pending.clear()
+        sums = np.sum(gather(sums), axis=0)  # all stop where one has to, and all know the same sums
+        if not np.isfinite(sums[0]):
+            raise LossNotFinite
+        self.train_sums += sums
+
+    def on_train_epoch_end(self) -> None:
+        self.settle()
 
     def on_train_batch_end(self, outputs: object, batch: Batch, batch_idx: int) -> None:
         whole_step = (batch_idx + 1) % self.trainer.accumulate_grad_batches == 0
@@ -89,6 +119,9 @@ class TrainingModule(pl.LightningModule):
 
     def on_validation_epoch_start(self) -> None:
         self.outputs.clear()
+        for network in (self.network, self.average):
+            if network is not None:
+                average_buffers(network)
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         # Figures are made in float32 whatever the training precision, so that the saved model gives them again.

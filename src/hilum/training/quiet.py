@@ -11,6 +11,8 @@ from typing import Any
 import lightning.pytorch as pl
 import torch
 
+from hilum.training.processes import processes_a_node, world
+
 
 def make_trainer(
     *,
@@ -40,7 +42,7 @@ def make_trainer(
     accelerator = {"cuda": "gpu"}.get(device.type, device.type)
     return pl.Trainer(
         accelerator=accelerator,
-        devices=1 if device.index is None or device.type != "cuda" else [device.index],
+        **_processes(device),
         precision="bf16-mixed" if precision == "bf16" else "32-true",
         max_epochs=max_epochs,
         accumulate_grad_batches=accumulate,
@@ -53,3 +55,20 @@ def make_trainer(
         num_sanity_val_steps=0,
         use_distributed_sampler=False,
     )
+
+
+def _processes(device: torch.device) -> dict[str, Any]:
+    """Lightning's words for one process, or for those that `join` has brought together."""
+    count = world()[1]
+    if count == 1:
+        return {"devices": 1 if device.index is None or device.type != "cuda" else [device.index]}
+    from lightning.fabric.plugins.environments import TorchElasticEnvironment
+    from lightning.pytorch.strategies import DDPStrategy
+
+    here = processes_a_node()
+    return {
+        "devices": here,
+        "num_nodes": count // here,
+        "strategy": DDPStrategy(cluster_environment=TorchElasticEnvironment()),
+        "sync_batchnorm": device.type == "cuda",  # torch has none for a CPU: there each process' share is normalised
+    }

@@ -20,6 +20,7 @@ from hilum.training.features import HeadOnly
 from hilum.training.keeper import save_beside
 from hilum.training.phase import Phase
 from hilum.training.probe import few_examples, probe_precision
+from hilum.training.processes import share
 from hilum.transforms import Augmentation
 
 OVERHEAD = 1.2
@@ -101,12 +102,18 @@ class PhasePlan:
         precision: `32` or `bf16`.
         micro_batch: images at a time; smaller than a batch after memory ran out.
         lr_scale: 0.5 after a loss that was not finite.
+        compiled: whether `torch.compile` translates the training step.
     """
 
     max_epochs: int
     precision: str
     micro_batch: int
     lr_scale: float = 1.0
+    compiled: bool = False
+
+
+COMPILE_PAYS = 300.0
+"""Seconds of training on a GPU from which on `torch.compile`, which takes about a minute, is used."""
 
 
 def plan_phase(file: Path, phase: Phase, work: Work, device: torch.device, deadline: float) -> PhasePlan:
@@ -132,7 +139,8 @@ def plan_phase(file: Path, phase: Phase, work: Work, device: torch.device, deadl
             micro_batch = math.ceil(micro_batch / 2)
     steps = len(work.train_loader(micro_batch))
     epochs = _epochs_in(deadline - time.monotonic(), OVERHEAD * seconds * steps, phase.max_epochs)
-    plan = PhasePlan(epochs, precision, micro_batch)
+    compiled = device.type == "cuda" and not work.on_features and epochs * steps * seconds > COMPILE_PAYS
+    plan = PhasePlan(**share(asdict(PhasePlan(epochs, precision, micro_batch, compiled=compiled))))
     file.parent.mkdir(parents=True, exist_ok=True)
     save_beside(file, lambda path: path.write_text(json.dumps(asdict(plan))))
     return plan

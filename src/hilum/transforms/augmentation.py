@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, fields
 from functools import cache
+from typing import Any
 
 import numpy as np
 
@@ -87,8 +88,7 @@ def augment(canvases: np.ndarray, augmentation: Augmentation, seeds: Sequence[Se
 
     def work(positions: range) -> None:
         for position in positions:
-            generator = np.random.Generator(np.random.PCG64(np.random.SeedSequence(list(seeds[position]))))
-            changed[position] = _augment_one(canvases[position], augmentation, generator)
+            changed[position] = _augment_one(canvases[position], augmentation, draw_numbers(seeds[position]))
 
     parts = min(_threads(), len(seeds) // FEWEST_A_THREAD)
     if parts < 2:
@@ -114,28 +114,63 @@ def _pool(process: int) -> ThreadPoolExecutor:
     return ThreadPoolExecutor(_threads(), thread_name_prefix="augment")
 
 
-def _augment_one(canvas: np.ndarray, augmentation: Augmentation, generator: np.random.Generator) -> np.ndarray:
-    # All draws are made, used or not, so that switching one change off leaves the others as they were.
-    draws, chances, edges = generator.uniform(-1, 1, 9), generator.uniform(0, 1, 8), generator.uniform(0, 1, 6)
-    canvas = _warp(canvas, augmentation, draws[:5], flip=chances[0] < augmentation.flip)
-    canvas = _tone(canvas, augmentation, draws[5:8], equalise=chances[1] < augmentation.equalise)
-    canvas = _blur(canvas, augmentation.blur * chances[2])
-    canvas = _add_noise(canvas, augmentation.noise * chances[3], generator)
-    canvas = _erase(canvas, chances[5:8]) if chances[4] < augmentation.erase else canvas
-    return _collimate(canvas, edges[1:]) if edges[0] < augmentation.collimate else canvas
+@dataclass(frozen=True)
+class Draws:
+    """The random numbers of one image; all are drawn, used or not, so that switching one change off leaves the others.
+
+    Args:
+        draws: nine in [-1, 1].
+        chances: eight in [0, 1].
+        edges: six in [0, 1].
+        generator: where noise is drawn from afterwards.
+    """
+
+    draws: np.ndarray
+    chances: np.ndarray
+    edges: np.ndarray
+    generator: np.random.Generator
+
+    def geometry(self, augmentation: Augmentation) -> dict[str, Any]:
+        """The arguments of `affine_matrix`."""
+        return {
+            "rotation": augmentation.rotation * self.draws[0],
+            "shift": (augmentation.shift * self.draws[1], augmentation.shift * self.draws[2]),
+            "scale": 1 + augmentation.zoom * self.draws[3],
+            "shear": augmentation.shear * self.draws[4],
+            "flip": bool(self.chances[0] < augmentation.flip),
+        }
+
+    def erased(self, side: int) -> tuple[int, int, int]:
+        """Row, column and side of the square that is erased, pixels."""
+        share, top, left = self.chances[5:8]
+        length = int(side * np.sqrt(0.02 + 0.18 * share))
+        return int((side - length) * top), int((side - length) * left), length
+
+    def covered(self, side: int) -> tuple[int, int, int, int, int]:
+        """Top, left, bottom and right of the border, pixels, and its grey: black half of the time, else some grey."""
+        top, left, bottom, right = (0.15 * side * self.edges[1:5]).astype(int).tolist()
+        return top, left, bottom, right, max(0, int(510 * self.edges[5] - 255))
 
 
-def _warp(canvas: np.ndarray, augmentation: Augmentation, draws: np.ndarray, *, flip: bool) -> np.ndarray:
+def draw_numbers(seed: Sequence[int]) -> Draws:
+    """What the changes to one image depend on."""
+    generator = np.random.Generator(np.random.PCG64(np.random.SeedSequence(list(seed))))
+    return Draws(generator.uniform(-1, 1, 9), generator.uniform(0, 1, 8), generator.uniform(0, 1, 6), generator)
+
+
+def _augment_one(canvas: np.ndarray, augmentation: Augmentation, draw: Draws) -> np.ndarray:
+    canvas = _warp(canvas, augmentation, draw)
+    canvas = _tone(canvas, augmentation, draw)
+    canvas = _blur(canvas, augmentation.blur * draw.chances[2])
+    canvas = _add_noise(canvas, augmentation.noise * draw.chances[3], draw.generator)
+    canvas = _erase(canvas, draw) if draw.chances[4] < augmentation.erase else canvas
+    return _collimate(canvas, draw) if draw.edges[0] < augmentation.collimate else canvas
+
+
+def _warp(canvas: np.ndarray, augmentation: Augmentation, draw: Draws) -> np.ndarray:
     import cv2
 
-    matrix = affine_matrix(
-        len(canvas),
-        rotation=augmentation.rotation * draws[0],
-        shift=(augmentation.shift * draws[1], augmentation.shift * draws[2]),
-        scale=1 + augmentation.zoom * draws[3],
-        shear=augmentation.shear * draws[4],
-        flip=flip,
-    )
+    matrix = affine_matrix(len(canvas), **draw.geometry(augmentation))
     if matrix.tolist() == _IDENTITY:
         return canvas
     return cv2.warpAffine(canvas, matrix, canvas.shape[::-1], flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
@@ -169,16 +204,21 @@ def affine_matrix(
     return np.array([[a, b, right], [c, d, down]])
 
 
-def _tone(canvas: np.ndarray, augmentation: Augmentation, draws: np.ndarray, *, equalise: bool) -> np.ndarray:
+def _tone(canvas: np.ndarray, augmentation: Augmentation, draw: Draws) -> np.ndarray:
     import cv2
 
-    if equalise:
+    if draw.chances[1] < augmentation.equalise:
         canvas = cv2.equalizeHist(canvas)
     if not (augmentation.gamma or augmentation.contrast or augmentation.brightness):
         return canvas
+    return cv2.LUT(canvas, tone_table(augmentation, draw.draws[5:8]))
+
+
+def tone_table(augmentation: Augmentation, draws: np.ndarray) -> np.ndarray:
+    """Gamma, then contrast and brightness, as a look-up table, uint8 `[256]`."""
     grey = np.linspace(0, 1, 256) ** np.exp(augmentation.gamma * draws[0])
     grey = (grey - 0.5) * (1 + augmentation.contrast * draws[1]) + 0.5 + augmentation.brightness * draws[2]
-    return cv2.LUT(canvas, np.clip(np.rint(grey * 255), 0, 255).astype(np.uint8))
+    return np.clip(np.rint(grey * 255), 0, 255).astype(np.uint8)
 
 
 def _blur(canvas: np.ndarray, sigma: float) -> np.ndarray:
@@ -194,19 +234,17 @@ def _add_noise(canvas: np.ndarray, sigma: float, generator: np.random.Generator)
     return np.clip(canvas + noise * np.float32(255 * sigma) + 0.5, 0, 255).astype(np.uint8)
 
 
-def _erase(canvas: np.ndarray, chances: np.ndarray) -> np.ndarray:
-    area, top, left = 0.02 + 0.18 * chances[0], chances[1], chances[2]
-    side = int(len(canvas) * np.sqrt(area))
-    row, column = int((len(canvas) - side) * top), int((len(canvas) - side) * left)
+def _erase(canvas: np.ndarray, draw: Draws) -> np.ndarray:
+    row, column, side = draw.erased(len(canvas))
     erased = canvas.copy()
     erased[row : row + side, column : column + side] = 128
     return erased
 
 
-def _collimate(canvas: np.ndarray, chances: np.ndarray) -> np.ndarray:
-    """Covers the four sides in black half of the time, else in some grey: films differ in it, and classes must not."""
+def _collimate(canvas: np.ndarray, draw: Draws) -> np.ndarray:
+    """Covers the four sides: films differ in it, and classes must not."""
     side = len(canvas)
-    top, left, bottom, right = (0.15 * side * chances[:4]).astype(int)
-    covered = np.full_like(canvas, max(0, int(510 * chances[4] - 255)))
+    top, left, bottom, right, grey = draw.covered(side)
+    covered = np.full_like(canvas, grey)
     covered[top : side - bottom, left : side - right] = canvas[top : side - bottom, left : side - right]
     return covered

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 
 from hilum.errors import RecipeError
@@ -25,10 +26,23 @@ def normalise(canvases: torch.Tensor, *, normalisation: str, channels: int) -> t
     if canvases.dtype != torch.uint8 or canvases.ndim != 3:
         found = f"{canvases.dtype} {list(canvases.shape)}"
         raise RecipeError("canvases", expected="uint8 [B, S, S]", found=found)
-    scale, offset = (each.to(canvases.device) for each in scale_and_offset(normalisation, channels))
+    scale, offset = scale_and_offset(normalisation, channels)
     # Filled channels-last from the start: a later .to(memory_format=...) would copy the whole batch once more.
-    pixels = torch.addcmul(offset, canvases.unsqueeze(-1).float(), scale)
+    place = canvases.device
+    if place.type != "cpu":
+        pixels = torch.addcmul(offset.to(place), canvases.unsqueeze(-1).float(), scale.to(place))
+        return pixels.permute(0, 3, 1, 2)
+    # numpy's large arrays lie on large pages, torch's do not; a channel at a time is faster than one broadcast over a
+    # last dimension that is only three long.
+    grey, pixels = _empty(canvases.shape), _empty((*canvases.shape, channels))
+    grey.copy_(canvases)
+    for channel in range(channels):
+        torch.add(offset[channel], grey, alpha=float(scale[channel]), out=pixels[..., channel])
     return pixels.permute(0, 3, 1, 2)
+
+
+def _empty(shape: tuple[int, ...]) -> torch.Tensor:
+    return torch.from_numpy(np.empty(shape, np.float32))
 
 
 def scale_and_offset(normalisation: str, channels: int) -> tuple[torch.Tensor, torch.Tensor]:
