@@ -7,9 +7,9 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from hilum.evaluation.power import detectable_paired, detectable_unpaired, paired_power, unpaired_power
 from hilum.audit.size import find_size_faults
 from hilum.data.manifest import Manifest
+from hilum.evaluation.power import detectable_paired, detectable_unpaired, paired_power, unpaired_power
 from hilum.labels import LabelSet
 
 DRAWS = 8000

@@ -8,11 +8,11 @@ from typing import Any
 import pandas as pd
 
 from hilum.audit.finding import Finding
-from hilum.evaluation.power import detectable_paired, detectable_unpaired, paired_power
 from hilum.audit.wording import listed
 from hilum.data.manifest import Manifest
 from hilum.evaluation.bootstrap import Patients
 from hilum.evaluation.intervals import wilson_interval
+from hilum.evaluation.power import detectable_paired, detectable_unpaired, paired_power
 from hilum.evaluation.values import Estimate
 
 SHARE, DISCORDANT = 0.9, 0.1
@@ -73,8 +73,8 @@ def _too_few(name: str, row: dict[str, Any]) -> Finding | None:
         title=f"The {_WORDS[name]} set is too small to choose by",
         sentence=f"{row['images']:,} {_WORDS[name]} images, worth {row['worth']:.0f} independent ones, show {seen} "
         f"with 80 % power when two models are compared; 2.5 points are seen in {100 * chance:.0f} % of the cases.",
-        way_out="Collect more (`hilum plan` says how many), use folds instead of one split, or call models that lie this "
-        "close equal.",
+        way_out="Collect more (`hilum plan` says how many), use folds instead of one split, or call models that lie "
+        "this close equal.",
         figures={"smallest gain": Estimate(paired, math.nan, math.nan, n=row["images"])},
         count=row["images"],
     )
@@ -115,7 +115,8 @@ def _what_can_be_decided(manifest: Manifest, sets: dict[str, pd.DataFrame], rows
         severity="note",
         title="What the sets can decide",
         sentence=f"With 80 % power {' and '.join(parts)} can be seen, for accuracies near 90 % and two models that "
-        "disagree on a tenth of the images. `hilum plan` answers the other way round: how many images a question needs.",
+        "disagree on a tenth of the images. `hilum plan` answers the other way round: how many images a question "
+        "needs.",
         way_out="Do not rank models that lie closer than that.",
         figures=figures,
         table=tuple(_expected(manifest, sets)),

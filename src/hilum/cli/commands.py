@@ -9,7 +9,19 @@ from typing import Annotated, Literal
 
 import tyro
 
-from hilum.cli.types import Device, Duration, File, Folder, Mapped, Names, Pattern, Settings, Space, names_of, seconds_of
+from hilum.cli.types import (
+    Device,
+    Duration,
+    File,
+    Folder,
+    Mapped,
+    Names,
+    Pattern,
+    Settings,
+    Space,
+    names_of,
+    seconds_of,
+)
 
 
 def study(

@@ -102,7 +102,7 @@ def describe(image: Image) -> dict[str, Any]:
 def _digest(pixels: np.ndarray) -> str:
     """SHA-256 of the shape and the grey levels: the same for files that differ in their header or packing only."""
     digest = hashlib.sha256(repr(pixels.shape).encode())
-    digest.update(np.ascontiguousarray(pixels))
+    digest.update(np.ascontiguousarray(pixels).data)
     return digest.hexdigest()
 
 

@@ -77,7 +77,7 @@ def _add_page(app: FastAPI, style: str) -> None:
         app.add_api_route(path, _sender(content, kind), include_in_schema=False)
 
 
-def _sender(content: bytes, kind: str):  # type: ignore[no-untyped-def] # a route without arguments
+def _sender(content: bytes, kind: str):  # a route without arguments
     async def send() -> Response:
         return Response(content, media_type=kind)
 

@@ -110,13 +110,13 @@ def run_autoencoder(
     scores = Scores.of_rows(rows, redrawer.scores(cache.of(rows), device), normal, recipe=recipe.name)
     about = _about(recipe, manifest, normal, run_dir, environment)
     about["pictures"] = draw_pictures(run_dir, redrawer, cache, scores, manifest, options.seed)
-    found = conclude(
+    detection = conclude(
         run_dir, scores, rate=1 - recipe.anomaly.quantile, splits=splits, about=about, seed=options.seed,
         replicates=options.replicates,
     )  # fmt: skip
     if opening is not None:
         record_scores(study_dir, opening, run_dir / SCORES)
-    return found, scores, environment
+    return detection, scores, environment
 
 
 def draw_pictures(

@@ -76,7 +76,8 @@ class Assessment:
     @classmethod
     def from_json(cls, document: Mapping[str, Any]) -> Assessment:
         """The way back."""
-        rule = Rule(**{name: tuple(x) if isinstance(x, list) else x for name, x in document["rule"].items()})
+        values: dict[str, Any] = {name: tuple(x) if isinstance(x, list) else x for name, x in document["rule"].items()}
+        rule = Rule(**values)
         return cls(document["name"], rule, {name: _figures_of(each) for name, each in document["splits"].items()})
 
 
@@ -150,7 +151,7 @@ def pair_up(
     }
     pairs = list(combinations(values, 2))
     tests = [delong(values[first], values[second], abnormal, patients).p for first, second in pairs]
-    corrected = holm(tests) if tests else []
+    corrected = list(holm(tests)) if tests else list[float]()
     found = []
     for (first, second), p, after in zip(pairs, tests, corrected, strict=True):
         value = Ranking.of(values[first], abnormal).auroc() - Ranking.of(values[second], abnormal).auroc()
@@ -206,10 +207,9 @@ def _areas(
     drawn = _replicates(ranking, patients, seed, replicates)
     smaller = min(patients.among(abnormal), patients.among(~abnormal))
     floor = perfect_ranking_floor(patients.effective(abnormal), patients.effective(~abnormal))
-    ends = {"patients": smaller, "floor": floor, "ceiling": 1 - floor}
     found = []
     for value, values in zip(ranking.areas(), drawn, strict=True):
-        interval = bounded_interval(float(value), values, **ends)
+        interval = bounded_interval(float(value), values, patients=smaller, floor=floor, ceiling=1 - floor)
         found.append(Estimate(float(value), interval.low, interval.high))
     return found[0], found[1]
 
@@ -229,14 +229,15 @@ def _moments(values: np.ndarray) -> Moments:
     return Moments(len(values), float(values.mean()) if len(values) else float("nan"), spread)
 
 
+def _numbers(document: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: float("nan") if value is None else value for name, value in document.items()}
+
+
 def _figures_of(document: Mapping[str, Any]) -> SplitFigures:
     named = {name: estimate_of(document[name]) for name in ("auroc", "auprc", "sensitivity", "false_alarms")}
     by_class = {label: estimate_of(each) for label, each in document["by_class"].items()}
     moments = {
-        name: {
-            label: Moments(**{k: float("nan") if v is None else v for k, v in each.items()})
-            for label, each in classes.items()
-        }
+        name: {label: Moments(**_numbers(each)) for label, each in classes.items()}
         for name, classes in document["moments"].items()
     }
     return SplitFigures(images=document["images"], by_class=by_class, moments=moments, **named)

@@ -9,7 +9,7 @@ from typing import Any
 
 from pydicom.uid import UID
 from pynetdicom import AE, ALL_TRANSFER_SYNTAXES, evt
-from pynetdicom.sop_class import (
+from pynetdicom.sop_class import (  # type: ignore[attr-defined] # made at run time
     ComputedRadiographyImageStorage,
     DigitalXRayImageStorageForPresentation,
     DigitalXRayImageStorageForProcessing,
@@ -72,14 +72,15 @@ class Receiver:
         self._bytes: dict[Any, int] = {}
         for name in ("pynetdicom", "pydicom"):  # their messages repeat what a file says
             logging.getLogger(name).setLevel(logging.CRITICAL)
-        handlers = [
+        handlers: list[Any] = [
             (evt.EVT_C_STORE, self._store),
             (evt.EVT_C_ECHO, self._echo),
             (evt.EVT_PDU_RECV, self._count),
             (evt.EVT_CONN_CLOSE, self._forget),
         ]
         try:
-            self._server = _entity(title, allowed).start_server((host, port), block=False, evt_handlers=handlers)
+            entity: Any = _entity(title, allowed)
+            self._server = entity.start_server((host, port), block=False, evt_handlers=handlers)
         except OSError as error:
             raise UsageError("--dicom-port", expected=f"a free port of {host}", found=str(error.strerror)) from None
         self.port: int = self._server.socket.getsockname()[1]

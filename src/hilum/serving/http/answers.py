@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -107,8 +108,7 @@ async def nearest_cases(room: Room, served: Served, read: Read, wishes: Wishes) 
     found = await served.worker.call(lambda: cases.nearest(read.picture, wishes.neighbors, read.sha256))
     if wishes.picture:
         for each in found["cases"]:
-            number = int(each["case"])
-            each["picture"] = await room.in_thread(lambda number=number: cases.picture(number, room.sandbox))
+            each["picture"] = await room.in_thread(partial(cases.picture, int(each["case"]), room.sandbox))
     return found
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from bisect import bisect_left
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 MEDIA_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 SECONDS = (0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0)
@@ -98,7 +99,15 @@ class Metrics:
 
     def render(self) -> str:
         """The text that Prometheus reads."""
-        each = (self.requests, self.accepted, self.answered, self.images, self.seconds, self.batches, *self.gauges)
+        each: tuple[Any, ...] = (
+            self.requests,
+            self.accepted,
+            self.answered,
+            self.images,
+            self.seconds,
+            self.batches,
+            *self.gauges,
+        )
         lines = [
             line
             for one in each

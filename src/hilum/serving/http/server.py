@@ -78,7 +78,7 @@ class _Server(uvicorn.Server):
 
 
 @contextlib.contextmanager
-def _quiet_signals():  # type: ignore[no-untyped-def] # a context manager
+def _quiet_signals():
     """uvicorn raises the signals that it got once more when it has ended; they are done with by then."""
     known = {each: signal.signal(each, _ignore) for each in (signal.SIGTERM, signal.SIGINT)}
     try:

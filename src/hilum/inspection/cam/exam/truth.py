@@ -45,7 +45,7 @@ def find_truth(manifest: Manifest, image_paths: Sequence[str], preprocessing: Pr
 
 def truth_of(drawn: DrawnDataset, rows: Sequence[int], preprocessing: Preprocessing) -> Truth:
     """The truth about some rows of a drawn data set."""
-    lungs, lesions, markers = [], [], []
+    lungs, lesions, markers = list[np.ndarray](), list[np.ndarray](), list[np.ndarray]()
     for row in rows:
         drawing, marker = drawn[row], drawn.row(row)["marker"]
         planted = marker_mask(drawing.lung_mask.shape, marker)
@@ -80,7 +80,7 @@ def _index(root: Path) -> dict[str, int]:
 def _on_canvas(mask: np.ndarray, preprocessing: Preprocessing) -> np.ndarray:
     import cv2
 
-    where = place_of(*mask.shape, preprocessing)
+    where = place_of(mask.shape[0], mask.shape[1], preprocessing)
     top, bottom, left, right = where.picture
     part = np.ascontiguousarray(mask[top:bottom, left:right].astype(np.uint8))
     top, bottom, left, right = where.canvas
