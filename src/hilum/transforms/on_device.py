@@ -37,7 +37,7 @@ def augment_on_device(canvases: Tensor, augmentation: Augmentation, seeds: Seque
     return _collimate(changed, augmentation, draws)
 
 
-def _on(canvases: Tensor, numbers: Sequence[float] | np.ndarray) -> Tensor:
+def _on(canvases: Tensor, numbers: Sequence[float] | Sequence[Sequence[float]] | np.ndarray) -> Tensor:
     return torch.as_tensor(np.asarray(numbers, np.float32)).to(canvases.device, non_blocking=True)
 
 
