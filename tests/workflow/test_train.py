@@ -177,7 +177,7 @@ def test_a_folder_with_runs_on_another_split_is_refused(train, tmp_path):
 
 
 def test_what_cannot_be_trained(train, tiny, make_data, tmp_path):
-    with pytest.raises(RecipeError, match="anomaly detector"):
+    with pytest.raises(RecipeError, match="an autoencoder in one phase"):
         train(replace(tiny, anomaly=Anomaly()))
     with pytest.raises(TrainingError, match="sigmoid"):
         three = make_data("three", per_class=12, labels=("normal", "bacterial", "viral"))

@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 
 from hilum.audit.finding import read_audit
+from hilum.errors import DataError
 from hilum.evaluation.ledger import LEDGER, read_ledger
 from hilum.verify.book import Book
 from hilum.verify.pages import compare_page
@@ -78,7 +79,7 @@ def check_audit_page(book: Book, folder: Path, pictures: Pictures) -> None:
 
 def check_texts(book: Book, folder: Path, runs: Sequence[str]) -> None:
     """Model cards and checklists, written from the same files."""
-    openings = len(read_ledger(folder)) if (folder / LEDGER).exists() else 0
+    openings = _openings(folder)
     for run in runs:
         if (folder / run / CARD).exists():
             with book.check(f"the model card of {run}", f"{run}/{CARD}"):
@@ -91,6 +92,14 @@ def check_texts(book: Book, folder: Path, runs: Sequence[str]) -> None:
                 from hilum.report.checklist import render_checklist
 
                 _check_text(book, folder, f"checklist.{kind}", partial(render_checklist, folder, kind), openings)
+
+
+def _openings(folder: Path) -> int:
+    """Of the ledger; 0 where it cannot be read, which the ledger's own check says."""
+    try:
+        return len(read_ledger(folder)) if (folder / LEDGER).exists() else 0
+    except DataError:
+        return 0
 
 
 def _check_text(book: Book, folder: Path, name: str, render: Callable[..., str], openings: int) -> None:
