@@ -12,6 +12,7 @@ from hilum.cli.main import main
 from hilum.report import render_card, render_checklist
 from hilum.report.checklist import read_checklist
 from hilum.workflow.seal import find_changes, read_seal
+from hilum.workflow.supplement import write_supplement
 
 
 @pytest.fixture
@@ -19,6 +20,7 @@ def study(trained, tmp_path):
     done, _ = trained
     folder = tmp_path / "study"
     shutil.copytree(done.study_dir, folder, ignore=shutil.ignore_patterns("cache"))
+    write_supplement(folder)  # other tests have looked at the study since its own was written
     return folder
 
 
