@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from hilum.inspection.anomaly.distances import squared_distances
+from hilum.inspection.anomaly.distances import BLOCK, squared_distances
 from hilum.inspection.anomaly.scaling import Scaling, find_components, find_spread
 
 BANDWIDTHS = np.geomspace(0.1, 3.0, 18)
@@ -34,10 +34,24 @@ def log_density(points: np.ndarray, centres: np.ndarray, bandwidth: float) -> np
         float64 `[M]`, in nats.
     """
     dims, count = centres.shape[1], len(centres)
-    constant = math.log(count) + dims / 2 * math.log(2 * math.pi * bandwidth**2)
-    blocks = squared_distances(points.astype(np.float64), centres.astype(np.float64))
-    parts = [_logsumexp(block / (-2 * bandwidth**2)) for block in blocks]
-    return np.concatenate([np.empty(0), *parts]) - constant
+    middle = centres.mean(axis=0, dtype=np.float64)  # the shorter the vectors, the smaller the rounding
+    asked, kept = (_in_bandwidths(each, middle, bandwidth) for each in (points, centres))
+    # -|x - c|^2 / 2 = x c - |c|^2 / 2 - |x|^2 / 2, whose last part is the same for every centre.
+    halves, own = (np.einsum("nd,nd->n", each, each) / 2 for each in (kept, asked))
+    rows = max(1, BLOCK // max(1, count))
+    block, found = np.empty((min(rows, len(asked)), count)), np.empty(len(asked))  # one block: new pages cost as much
+    for start in range(0, len(asked), rows):
+        some = asked[start : start + rows]
+        exponents = np.matmul(some, kept.T, out=block[: len(some)])
+        exponents -= halves
+        found[start : start + rows] = _logsumexp(exponents)
+    return found - own - math.log(count) - dims / 2 * math.log(2 * math.pi * bandwidth**2)
+
+
+def _in_bandwidths(rows: np.ndarray, middle: np.ndarray, bandwidth: float) -> np.ndarray:
+    moved = np.subtract(rows, middle, dtype=np.float64)
+    moved /= bandwidth
+    return moved
 
 
 def scott_bandwidth(count: int, dims: int) -> float:
@@ -94,5 +108,9 @@ class KernelDensity:
 
 
 def _logsumexp(exponents: np.ndarray) -> np.ndarray:
+    """Of each row of `[M, N]`, which is overwritten."""
     highest = exponents.max(axis=1)
-    return highest + np.log(np.exp(exponents - highest[:, None]).sum(axis=1))
+    exponents -= highest[:, None]
+    # Below exp(-708) numbers lose digits, and the processor takes ten times as long; e^-700 adds nothing to a 1.
+    np.maximum(exponents, -700, out=exponents)
+    return highest + np.log(np.exp(exponents, out=exponents).sum(axis=1))
