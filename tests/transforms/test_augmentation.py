@@ -9,7 +9,7 @@ from hilum.transforms import Augmentation, augment
 from hilum.transforms.augmentation import affine_matrix
 
 BATCH = np.random.default_rng(0).integers(0, 256, (4, 64, 64), dtype=np.uint8)
-ALL = Augmentation(10, 0.1, 0.1, 5, 0.5, 0.1, 0.2, 0.2, 1.0, 0.05, 0.3, 0.3, 0.3)
+ALL = Augmentation(10, 0.1, 0.1, 5, 0.5, 0.1, 0.2, 0.2, 1.0, 0.05, 0.3, 0.3, 0.3, 0.1, 1.0, 0.1, 0.5)
 STILL = {"rotation": 0.0, "shift": (0.0, 0.0), "scale": 1.0, "shear": 0.0, "flip": False}
 
 
@@ -90,7 +90,9 @@ def test_tones_blur_noise_equalise_and_erase_do_what_they_are_called():
     assert 0.01 < (erased == 128).mean() < 0.21
 
 
-@pytest.mark.parametrize(("field", "value"), [("flip", 1.5), ("rotation", -1), ("zoom", 1.0)])
+@pytest.mark.parametrize(
+    ("field", "value"), [("flip", 1.5), ("rotation", -1), ("zoom", 1.0), ("crop", 0.5), ("jpeg", 2)]
+)
 def test_impossible_numbers(field, value):
     with pytest.raises(RecipeError, match=field):
         Augmentation(**{field: value})
@@ -114,3 +116,57 @@ def test_a_collimator_is_met_as_often_as_asked():
     many = np.random.default_rng(1).integers(1, 255, (200, 32, 32), dtype=np.uint8)
     met = (augment(many, Augmentation(collimate=0.3), seeds(*range(200))) != many).any(axis=(1, 2))
     assert 0.2 < met.mean() < 0.4
+
+
+def test_a_crop_shows_a_part_of_the_picture_over_the_whole_square():
+    ramp = np.tile(np.arange(0, 256, 4, dtype=np.uint8), (64, 1))
+    for number in range(20):
+        cropped = augment(ramp[None], Augmentation(crop=0.2), seeds(number))[0].astype(int)
+        left, right = cropped[32, 1], cropped[32, -2]
+        assert 0 <= left <= 0.2 * 256 + 8 and 255 - 0.2 * 256 - 12 <= right <= 255
+        slope = np.diff(cropped[32, 2:-2]).mean()
+        assert 0.55 * 4 < slope <= 4.01  # what is left is stretched, never squeezed
+
+
+def test_a_crop_is_a_resize_of_the_part():
+    picture = cv2.GaussianBlur(BATCH[0], (0, 0), 4)
+    matrix = affine_matrix(64, **STILL, crop=(0.25, 0.125, 0.0, 0.125))
+    warped = cv2.warpAffine(picture, matrix, (64, 64), flags=cv2.INTER_LINEAR).astype(int)
+    resized = cv2.resize(picture[16:, 8:56], (64, 64), interpolation=cv2.INTER_LINEAR).astype(int)
+    assert np.abs(warped - resized)[2:-2, 2:-2].max() <= 2
+
+
+def test_sharpening_is_the_opposite_of_blur():
+    picture = cv2.GaussianBlur(BATCH, (0, 0), 2)
+    grain = [cv2.Laplacian(each, cv2.CV_32F).std() for each in picture]
+    sharper = augment(picture, Augmentation(sharpen=2.0), seeds(0, 1, 2, 3))
+    assert all(cv2.Laplacian(each, cv2.CV_32F).std() > before for each, before in zip(sharper, grain, strict=True))
+    flat = np.full((1, 32, 32), 90, np.uint8)
+    np.testing.assert_array_equal(augment(flat, Augmentation(sharpen=2.0), seeds(0)), flat)
+
+
+def test_shade_is_a_ramp_that_leaves_the_centre():
+    flat = np.full((30, 65, 65), 128, np.uint8)
+    lit = augment(flat, Augmentation(shade=0.2), seeds(*range(30))).astype(int)
+    assert np.abs(lit[:, 32, 32] - 128).max() <= 1
+    np.testing.assert_allclose(lit[:, 0, 0] - 128, 128 - lit[:, -1, -1], atol=1)
+    brightest = np.abs(lit[:, 32, -1] - 128)
+    assert 30 < brightest.max() <= 52 and brightest.min() < 10
+
+
+def test_jpeg_is_met_as_often_as_asked_and_is_opencvs():
+    picture = cv2.GaussianBlur(BATCH[0], (0, 0), 2)
+    stored = augment(np.stack([picture] * 200), Augmentation(jpeg=0.3), seeds(*range(200)))
+    met = (stored != picture).any(axis=(1, 2))
+    assert 0.2 < met.mean() < 0.4
+    known = [
+        cv2.imdecode(cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, q])[1], cv2.IMREAD_GRAYSCALE)
+        for q in range(15, 96)
+    ]
+    assert all(any(np.array_equal(each, one) for one in known) for each in stored[met])
+
+
+def test_new_changes_leave_the_draws_of_the_old_ones():
+    old = augment(BATCH, Augmentation(rotation=8, noise=0.05, erase=0.5), seeds(0, 1, 2, 3))
+    both = augment(BATCH, Augmentation(rotation=8, noise=0.05, erase=0.5, jpeg=1e-9), seeds(0, 1, 2, 3))
+    np.testing.assert_array_equal(old, both)

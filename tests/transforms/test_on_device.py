@@ -23,7 +23,7 @@ def both(augmentation, canvases=CANVASES, seeds=SEEDS):
 @pytest.mark.parametrize(
     "change",
     [{"flip": 0.5}, {"equalise": 0.5}, {"brightness": 0.2, "contrast": 0.3, "gamma": 0.4}, {"erase": 0.5},
-     {"collimate": 0.5}],
+     {"collimate": 0.5}, {"shade": 0.3}, {"jpeg": 0.5}],
 )  # fmt: skip
 def test_exact_changes_are_equal(change):
     ours, theirs = both(Augmentation(**change))
@@ -31,7 +31,10 @@ def test_exact_changes_are_equal(change):
     assert np.abs(ours - theirs).max() <= 1 and (ours != theirs).mean() < 0.01
 
 
-@pytest.mark.parametrize("change", [{"rotation": 15}, {"shift": 0.1, "zoom": 0.2}, {"shear": 10}, {"blur": 2.0}])
+@pytest.mark.parametrize(
+    "change",
+    [{"rotation": 15}, {"shift": 0.1, "zoom": 0.2}, {"shear": 10}, {"blur": 2.0}, {"crop": 0.2}, {"sharpen": 1.5}],
+)
 def test_resampled_changes_are_equal_up_to_rounding(change):
     ours, theirs = both(Augmentation(**change))
     assert np.abs(ours - CANVASES).mean() > 0.5

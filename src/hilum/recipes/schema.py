@@ -64,6 +64,10 @@ class Augmentation:
         equalise: probability of histogram equalisation.
         erase: probability of one rectangle set to grey, 2 to 20 % of the area.
         collimate: probability of a border such as a collimator leaves, 0 to 15 % of each side in one grey.
+        crop: largest share cut from each side, each drawn by itself; what is left fills the square again.
+        sharpen: largest amount of unsharp masking.
+        shade: largest share of the full range by which a ramp of light across the picture changes its edges.
+        jpeg: probability of being stored as JPEG, of a quality from 15 to 95.
     """
 
     rotation: float = 0.0
@@ -79,6 +83,10 @@ class Augmentation:
     equalise: float = 0.0
     erase: float = 0.0
     collimate: float = 0.0
+    crop: float = 0.0
+    sharpen: float = 0.0
+    shade: float = 0.0
+    jpeg: float = 0.0
 
 
 @dataclass(frozen=True)

@@ -50,6 +50,10 @@ def describe_augmentation(augmentation: Augmentation) -> str:
         (a.equalise, f"histogram equalisation of {100 * a.equalise:.3g} %"),
         (a.erase, f"a grey rectangle in {100 * a.erase:.3g} %"),
         (a.collimate, f"a collimator's border in {100 * a.collimate:.3g} %"),
+        (a.crop, f"a crop of up to {100 * a.crop:.3g} % of each side"),
+        (a.sharpen, f"sharpening up to {a.sharpen:g} times"),
+        (a.shade, f"a ramp of light of up to {100 * a.shade:.3g} % of the range"),
+        (a.jpeg, f"storing as JPEG of quality 15 to 95 in {100 * a.jpeg:.3g} %"),
     ]
     named = [words for value, words in parts if value]
     return f"Training pictures meet {', '.join(named)}." if named else "Training pictures are shown as they are."

@@ -1,4 +1,4 @@
-"""Random changes to training images: one resampling, one look-up table, then blur, noise and erasing."""
+"""Random changes to training images: one resampling, one look-up table, then blur, noise, storing and erasing."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, fields
-from functools import cache
+from functools import cache, cached_property
 from typing import Any
 
 import numpy as np
@@ -35,6 +35,11 @@ class Augmentation:
         equalise: probability of histogram equalisation.
         erase: probability of one grey rectangle, 2 to 20 % of the area.
         collimate: probability of a border such as a collimator leaves: 0 to 15 % of each side in one grey, drawn too.
+        crop: largest share cut from each side, each drawn by itself; what is left fills the square again.
+        sharpen: largest amount of unsharp masking (the picture less its blur of 1 pixel, added to it so many times).
+        shade: share of the full range; a linear ramp of light across the picture, in any direction, of up to so much
+            at either end.
+        jpeg: probability of being stored as JPEG, of a quality from 15 to 95, drawn too.
 
     Raises:
         RecipeError: a negative number, or a probability above 1.
@@ -53,22 +58,24 @@ class Augmentation:
     equalise: float = 0.0
     erase: float = 0.0
     collimate: float = 0.0
+    crop: float = 0.0
+    sharpen: float = 0.0
+    shade: float = 0.0
+    jpeg: float = 0.0
 
     def __post_init__(self) -> None:
         for field in fields(self):
-            value = getattr(self, field.name)
-            most = (
-                1.0
-                if field.name in ("flip", "equalise", "erase", "collimate", "shift", "brightness", "contrast", "noise")
-                else 360.0
-            )
-            most = 0.9 if field.name == "zoom" else most
+            value, most = getattr(self, field.name), _MOST.get(field.name, 1.0)
             if not 0 <= value <= most:
                 raise RecipeError(f"augmentation.{field.name}", expected=f"0 to {most:g}", found=f"{value:g}")
 
     @property
     def is_off(self) -> bool:
         return not any(getattr(self, field.name) for field in fields(self))
+
+
+_MOST = {"zoom": 0.9, "crop": 0.45} | dict.fromkeys(("rotation", "shear", "gamma", "blur", "sharpen"), 360.0)
+"""The largest number of what is no share or probability, or is one that has to leave something of the picture."""
 
 
 def augment(canvases: np.ndarray, augmentation: Augmentation, seeds: Sequence[Sequence[int]]) -> np.ndarray:
@@ -123,12 +130,19 @@ class Draws:
         chances: eight in [0, 1].
         edges: six in [0, 1].
         generator: where noise is drawn from afterwards.
+        seed: what all of them depend on.
     """
 
     draws: np.ndarray
     chances: np.ndarray
     edges: np.ndarray
     generator: np.random.Generator
+    seed: tuple[int, ...]
+
+    @cached_property
+    def more(self) -> np.ndarray:
+        """Nine in [0, 1], of a stream of their own: what was drawn before there were these changes stays as it was."""
+        return np.random.Generator(np.random.PCG64(np.random.SeedSequence([*self.seed, _MORE]))).uniform(0, 1, 9)
 
     def geometry(self, augmentation: Augmentation) -> dict[str, Any]:
         """The arguments of `affine_matrix`."""
@@ -138,6 +152,7 @@ class Draws:
             "scale": 1 + augmentation.zoom * self.draws[3],
             "shear": augmentation.shear * self.draws[4],
             "flip": bool(self.chances[0] < augmentation.flip),
+            "crop": tuple(augmentation.crop * self.more[:4]) if augmentation.crop else (0.0, 0.0, 0.0, 0.0),
         }
 
     def erased(self, side: int) -> tuple[int, int, int]:
@@ -151,18 +166,31 @@ class Draws:
         top, left, bottom, right = (0.15 * side * self.edges[1:5]).astype(int).tolist()
         return top, left, bottom, right, max(0, int(510 * self.edges[5] - 255))
 
+    def ramp(self) -> tuple[float, float]:
+        """How much light there is at the right and at the lower edge, in [-1, 1]; its opposite at the other edges."""
+        angle, strength = 2 * math.pi * self.more[4], self.more[5]
+        return strength * math.cos(angle), strength * math.sin(angle)
+
+
+_MORE = 0x6A706567
+"""Sets the second stream of draws apart from the first."""
+
 
 def draw_numbers(seed: Sequence[int]) -> Draws:
     """What the changes to one image depend on."""
     generator = np.random.Generator(np.random.PCG64(np.random.SeedSequence(list(seed))))
-    return Draws(generator.uniform(-1, 1, 9), generator.uniform(0, 1, 8), generator.uniform(0, 1, 6), generator)
+    drawn = generator.uniform(-1, 1, 9), generator.uniform(0, 1, 8), generator.uniform(0, 1, 6)
+    return Draws(*drawn, generator, tuple(seed))
 
 
 def _augment_one(canvas: np.ndarray, augmentation: Augmentation, draw: Draws) -> np.ndarray:
     canvas = _warp(canvas, augmentation, draw)
     canvas = _tone(canvas, augmentation, draw)
+    canvas = _shade(canvas, augmentation.shade, draw) if augmentation.shade else canvas
     canvas = _blur(canvas, augmentation.blur * draw.chances[2])
+    canvas = _sharpen(canvas, augmentation.sharpen * draw.more[6]) if augmentation.sharpen else canvas
     canvas = _add_noise(canvas, augmentation.noise * draw.chances[3], draw.generator)
+    canvas = store_as_jpeg(canvas, draw) if augmentation.jpeg and draw.more[7] < augmentation.jpeg else canvas
     canvas = _erase(canvas, draw) if draw.chances[4] < augmentation.erase else canvas
     return _collimate(canvas, draw) if draw.edges[0] < augmentation.collimate else canvas
 
@@ -177,9 +205,16 @@ def _warp(canvas: np.ndarray, augmentation: Augmentation, draw: Draws) -> np.nda
 
 
 def affine_matrix(
-    side: int, *, rotation: float, shift: tuple[float, float], scale: float, shear: float, flip: bool
+    side: int,
+    *,
+    rotation: float,
+    shift: tuple[float, float],
+    scale: float,
+    shear: float,
+    flip: bool,
+    crop: tuple[float, float, float, float] = (0.0, 0.0, 0.0, 0.0),
 ) -> np.ndarray:
-    """Flip, shear, zoom, rotation and shift as one map of source to target, about the image's centre.
+    """Flip, shear, zoom, rotation and shift about the image's centre, then a crop, as one map of source to target.
 
     Args:
         side: pixels.
@@ -187,6 +222,7 @@ def affine_matrix(
         shift: right and down, shares of the side.
         scale: above 1 enlarges.
         shear: degrees, along the horizontal.
+        crop: shares cut from top, left, bottom and right; what is left fills the side again.
 
     Returns:
         float64 `[2, 3]`.
@@ -201,7 +237,13 @@ def affine_matrix(
         centre - (one + other) * centre + share * side
         for (one, other), share in zip(((a, b), (c, d)), shift, strict=True)
     )
-    return np.array([[a, b, right], [c, d, down]])
+    if not any(crop):
+        return np.array([[a, b, right], [c, d, down]])
+    # Pixels are squares: their centres lie half a pixel further in than the edges that a crop counts from.
+    off_top, off_left, off_bottom, off_right = crop
+    wider, taller = 1 / (1 - off_left - off_right), 1 / (1 - off_top - off_bottom)
+    right, down = wider * (right + 0.5 - off_left * side) - 0.5, taller * (down + 0.5 - off_top * side) - 0.5
+    return np.array([[wider * a, wider * b, right], [taller * c, taller * d, down]])
 
 
 def _tone(canvas: np.ndarray, augmentation: Augmentation, draw: Draws) -> np.ndarray:
@@ -219,6 +261,28 @@ def tone_table(augmentation: Augmentation, draws: np.ndarray) -> np.ndarray:
     grey = np.linspace(0, 1, 256) ** np.exp(augmentation.gamma * draws[0])
     grey = (grey - 0.5) * (1 + augmentation.contrast * draws[1]) + 0.5 + augmentation.brightness * draws[2]
     return np.clip(np.rint(grey * 255), 0, 255).astype(np.uint8)
+
+
+def _shade(canvas: np.ndarray, share: float, draw: Draws) -> np.ndarray:
+    """Light that falls off across the film, as from a tube that stands askew or a chest that lies turned."""
+    right, down = draw.ramp()
+    place = np.linspace(-255 * share, 255 * share, len(canvas), dtype=np.float32)
+    lit = canvas + np.float32(down) * place[:, None] + np.float32(right) * place
+    return np.clip(np.rint(lit), 0, 255).astype(np.uint8)
+
+
+def _sharpen(canvas: np.ndarray, amount: float) -> np.ndarray:
+    import cv2
+
+    return cv2.addWeighted(canvas, 1 + amount, cv2.GaussianBlur(canvas, (7, 7), 1.0), -amount, 0)
+
+
+def store_as_jpeg(canvas: np.ndarray, draw: Draws) -> np.ndarray:
+    """The picture as it comes back from a JPEG of a drawn quality, uint8 `[S, S]`."""
+    import cv2
+
+    quality = int(15 + 80 * draw.more[8])
+    return cv2.imdecode(cv2.imencode(".jpg", canvas, [cv2.IMWRITE_JPEG_QUALITY, quality])[1], cv2.IMREAD_GRAYSCALE)
 
 
 def _blur(canvas: np.ndarray, sigma: float) -> np.ndarray:

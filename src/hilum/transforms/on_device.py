@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from hilum.transforms.augmentation import Augmentation, Draws, affine_matrix, draw_numbers, tone_table
+from hilum.transforms.augmentation import Augmentation, Draws, affine_matrix, draw_numbers, store_as_jpeg, tone_table
 
 
 def augment_on_device(canvases: Tensor, augmentation: Augmentation, seeds: Sequence[Sequence[int]]) -> Tensor:
@@ -31,8 +31,11 @@ def augment_on_device(canvases: Tensor, augmentation: Augmentation, seeds: Seque
     draws = [draw_numbers(seed) for seed in seeds]
     changed = _warp(canvases, augmentation, draws)
     changed = _tone(changed, augmentation, draws)
+    changed = _shade(changed, augmentation, draws)
     changed = _blur(changed, augmentation, draws)
+    changed = _sharpen(changed, augmentation, draws)
     changed = _add_noise(changed, augmentation, draws, seeds)
+    changed = _store(changed, augmentation, draws)
     changed = _erase(changed, augmentation, draws)
     return _collimate(changed, augmentation, draws)
 
@@ -46,7 +49,7 @@ def _rounded(values: Tensor) -> Tensor:
 
 
 def _warp(canvases: Tensor, augmentation: Augmentation, draws: Sequence[Draws]) -> Tensor:
-    if not any((augmentation.rotation, augmentation.shift, augmentation.zoom, augmentation.shear, augmentation.flip)):
+    if not any(getattr(augmentation, name) for name in ("rotation", "shift", "zoom", "shear", "flip", "crop")):
         return canvases
     side, back = canvases.shape[-1], np.empty((len(draws), 2, 3))
     for number, draw in enumerate(draws):
@@ -86,6 +89,38 @@ def _equalising(canvases: Tensor) -> Tensor:
     table = (counts.cumsum(1) - lowest) * (255 / (total - lowest).clamp(min=1))
     same = torch.arange(256, device=flat.device).float().expand_as(table)  # one grey only: it stays
     return _rounded(torch.where(lowest == total, same, table))
+
+
+def _shade(canvases: Tensor, augmentation: Augmentation, draws: Sequence[Draws]) -> Tensor:
+    if not augmentation.shade:
+        return canvases
+    right, down = _on(canvases, [draw.ramp() for draw in draws]).T[:, :, None]
+    reach, side = 255 * augmentation.shade, canvases.shape[-1]
+    place = torch.linspace(-reach, reach, side, device=canvases.device)
+    return _rounded(canvases + (down * place)[:, :, None] + (right * place)[:, None, :])
+
+
+def _sharpen(canvases: Tensor, augmentation: Augmentation, draws: Sequence[Draws]) -> Tensor:
+    if not augmentation.sharpen:
+        return canvases
+    amounts = _on(canvases, [augmentation.sharpen * draw.more[6] for draw in draws])[:, None, None]
+    steps = np.exp(-(np.arange(-3, 4) ** 2) / 2)
+    weights = _on(canvases, steps / steps.sum())[None, None, None]
+    pixels = functional.pad(canvases.float()[:, None], (3,) * 4, mode="reflect")
+    blurred = _rounded(functional.conv2d(functional.conv2d(pixels, weights), weights.transpose(2, 3))[:, 0]).float()
+    return _rounded(canvases + amounts * (canvases - blurred))
+
+
+def _store(canvases: Tensor, augmentation: Augmentation, draws: Sequence[Draws]) -> Tensor:
+    """No JPEG is written on the device: the chosen pictures go to the CPU and back."""
+    chosen = [number for number, draw in enumerate(draws) if augmentation.jpeg and draw.more[7] < augmentation.jpeg]
+    if not chosen:
+        return canvases
+    met = zip(canvases[chosen].cpu().numpy(), chosen, strict=True)
+    stored = np.stack([store_as_jpeg(canvas, draws[number]) for canvas, number in met])
+    changed = canvases.clone()
+    changed[chosen] = torch.from_numpy(stored).to(canvases.device)
+    return changed
 
 
 def _blur(canvases: Tensor, augmentation: Augmentation, draws: Sequence[Draws]) -> Tensor:

@@ -115,7 +115,7 @@ def find_unseen(views: Sequence[View], trained_with: Augmentation, *, equalised:
     return sentences
 
 
-_CHANCES = ("flip", "equalise", "erase")
+_CHANCES = ("flip", "equalise", "erase", "collimate", "jpeg")
 """Probabilities: a change that training made now and then, it has seen."""
 
 
