@@ -24,7 +24,9 @@ CHUNK = 16_384
 BLOCK = 64
 """Distances in a block, of which only those with the smallest minima are sorted."""
 SPARE = 16
-"""Candidates beyond k that are measured again."""
+"""Candidates beyond k, of which those are measured again that rounding leaves in question."""
+ONEDNN = 64
+"""Queries from which on oneDNN's product is faster than that of torch's BLAS, the index's reordering included."""
 NUDGE, FLOOR = 1e-4, 1e-6
 """Weight of the tie-break in a probability, far less than one vote; and what a class without any vote gets."""
 
@@ -91,13 +93,14 @@ def find_neighbors(index: Any, queries: np.ndarray, k: int, *, metric: str = "eu
     if not len(queries):
         return Found(np.empty((0, k), np.int64), np.empty((0, k)))
     asked = _prepared(queries, metric)
-    positions, cutoff, lengths, largest = _candidates(index, asked, min(k + SPARE, len(index)), metric, chunk)
-    squared = _measured(index, asked, positions, metric)
-    nearest = np.take_along_axis(squared, order := np.lexsort((positions, squared), axis=1)[:, :k], 1)
-    chosen = np.take_along_axis(positions, order, 1)
+    positions, rough, lengths, largest = _candidates(index, asked, min(k + SPARE, len(index)), metric, chunk)
     # Rounding errors of a float32 dot product add up like a random walk; this is eight times as far as they get.
     reach = (lengths + largest) ** 2 * 8 * (asked.shape[1] + 8) ** 0.5 * np.finfo(np.float32).eps
-    doubtful = np.flatnonzero((nearest[:, -1] >= cutoff - reach) & (positions.shape[1] < len(index)))
+    within = np.partition(rough, k - 1, axis=1)[:, k - 1] + 2 * reach  # farther ones are none of the k nearest
+    squared = _measured(index, asked, positions, rough <= within[:, None], metric)
+    nearest = np.take_along_axis(squared, order := np.lexsort((positions, squared), axis=1)[:, :k], 1)
+    chosen = np.take_along_axis(positions, order, 1)
+    doubtful = np.flatnonzero((nearest[:, -1] >= rough.max(1) - reach) & (positions.shape[1] < len(index)))
     for row in doubtful:
         chosen[row], nearest[row] = _one_by_one(index, asked[row], k, metric, chunk)
     return Found(chosen, nearest / 2 if metric == "cosine" else np.sqrt(nearest))
@@ -129,8 +132,8 @@ def _candidates(
     Everything is moved to the middle of the index first: the shorter the vectors, the smaller the rounding.
 
     Returns:
-        Positions `[Q, count]`, the largest squared distance among them `[Q]`, the length of each query `[Q]`, and that
-        of the longest index row.
+        Positions `[Q, count]` in no order, their squared distances `[Q, count]`, the length of each query `[Q]`, and
+        that of the longest index row.
     """
     import torch
 
@@ -143,15 +146,26 @@ def _candidates(
         points = torch.from_numpy(rows - middle)
         lengths = torch.linalg.vector_norm(points, dim=1).square()
         largest = max(largest, float(lengths.max()) ** 0.5)
-        scores = torch.addmm(lengths[None], asked, points.T, alpha=-2)  # the query's own length changes no order
-        values, places = _smallest(scores, min(count, len(rows)))
+        values, places = _smallest(_scores(asked, points, lengths), min(count, len(rows)))
         best, where = torch.cat([best, values], 1), torch.cat([where, places + start], 1)
         if best.shape[1] > count:
             kept = best.topk(count, dim=1, largest=False)
             best, where = kept.values, where.gather(1, kept.indices)
     lengths_asked = np.linalg.norm(asked.numpy().astype(np.float64), axis=1)
-    cutoff = best.max(1).values.numpy().astype(np.float64) + lengths_asked**2
-    return where.numpy(), cutoff, lengths_asked, largest
+    rough = best.numpy().astype(np.float64) + lengths_asked[:, None] ** 2
+    return where.numpy(), rough, lengths_asked, largest
+
+
+def _scores(asked: Any, points: Any, lengths: Any) -> Any:
+    """|x|^2 - 2 q.x, `[Q, N]`: the query's own length changes no order.
+
+    oneDNN's product in float32 is twice as fast as MKL's on an AMD processor.
+    """
+    import torch
+
+    if len(asked) < ONEDNN or not torch.backends.mkldnn.is_available():
+        return torch.addmm(lengths[None], asked, points.T, alpha=-2)
+    return torch.ops.aten.mkldnn_linear((-2 * asked).to_mkldnn(), points, lengths).to_dense()
 
 
 def _smallest(scores: Any, count: int) -> tuple[Any, Any]:
@@ -178,13 +192,15 @@ def _smallest(scores: Any, count: int) -> tuple[Any, Any]:
     return kept.values, torch.cat([places, over], 1).gather(1, kept.indices)
 
 
-def _measured(index: Any, queries: np.ndarray, positions: np.ndarray, metric: str) -> np.ndarray:
-    """Squared distances to chosen rows, float64 `[Q, M]`."""
-    squared = np.empty(positions.shape)
-    for row, (query, some) in enumerate(zip(queries, positions, strict=True)):
-        order = np.argsort(some, kind="stable")  # a memory map is read forwards
-        points = _prepared(index[some[order]], metric).astype(np.float64)
-        squared[row, order] = ((points - query) ** 2).sum(1)
+def _measured(index: Any, queries: np.ndarray, positions: np.ndarray, asked: np.ndarray, metric: str) -> np.ndarray:
+    """Squared distances to the rows that are asked for (bool `[Q, M]`), float64 `[Q, M]`; infinite for the others."""
+    squared = np.full(positions.shape, np.inf)
+    for row, query in enumerate(queries.astype(np.float64)):
+        some = np.flatnonzero(asked[row])
+        some = some[np.argsort(positions[row, some])]  # a memory map is read forwards
+        apart = _prepared(index[positions[row, some]], metric).astype(np.float64)
+        apart -= query
+        squared[row, some] = np.einsum("md,md->m", apart, apart)
     return squared
 
 
