@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from hilum.training import datamodule, module
-from hilum.training import fit as fitting
+from hilum.training import ready
 from hilum.training.datamodule import DeviceRows, ExampleDataset, moved, on_device
 from hilum.training.fit import Settings, fit
 from hilum.training.phase import Phase
@@ -53,7 +53,7 @@ def losses_of(make_network, make_examples, preprocessing, tmp_path):
 
 def test_a_training_on_it_is_the_same(losses_of, monkeypatch):
     usual = losses_of("usual")
-    monkeypatch.setattr(fitting, "on_device", lambda examples, device: moved(examples, device))
+    monkeypatch.setattr(ready, "on_device", lambda examples, device: moved(examples, device))
     np.testing.assert_allclose(losses_of("moved"), usual, atol=0.02)
 
 

@@ -188,6 +188,11 @@ class Classifier(nn.Module):
         return self.head.last_hidden(self.embed(image))
 
     @property
+    def stage_parts(self) -> dict[str, tuple[str, ...]]:
+        """Stage name -> dotted names of its modules and loose parameters, in the order an image passes them."""
+        return dict(self._stage_parts)
+
+    @property
     def stages(self) -> dict[str, Stage]:
         """Its parts in the order in which an image passes through them, the last one `head`.
 

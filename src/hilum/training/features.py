@@ -95,7 +95,7 @@ def feature_examples(
     """
     plain = examples.inputs
     rows = [plain, *(AugmentedRows(plain, augmentation, seed, view) for view in range(1, views))]
-    features = _room((views, len(plain), model.embedding_dim), file)
+    features = make_room((views, len(plain), model.embedding_dim), file)
     for view, each in enumerate(rows):
         ends = np.linspace(0, len(each), 1 + max(1, -(-len(each) // BLOCK))).astype(int).tolist()
         for start, end in pairwise(ends):
@@ -107,7 +107,8 @@ def feature_examples(
     return np.load(file, mmap_mode="r") if file and isinstance(features, np.memmap) else features
 
 
-def _room(shape: tuple[int, int, int], file: Path | None) -> np.ndarray:
+def make_room(shape: tuple[int, ...], file: Path | None) -> np.ndarray:
+    """float32 of a shape: in memory, or a map of the file when it takes more than `IN_MEMORY`."""
     if file is None or 4 * np.prod(shape) <= IN_MEMORY:
         return np.empty(shape, np.float32)
     file.parent.mkdir(parents=True, exist_ok=True)

@@ -11,23 +11,21 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 
 from hilum.inference.device import tune_cpu
 from hilum.models.classifier import Classifier
-from hilum.models.stages import mark_trained, param_groups, select_stages, set_trained_stages
+from hilum.models.stages import mark_trained, select_stages, set_trained_stages
 from hilum.training.attempts import Attempts
-from hilum.training.datamodule import ExampleDataset, Examples, FeatureDataset, on_device
-from hilum.training.features import HeadOnly, feature_examples, head_examples
+from hilum.training.datamodule import Examples
 from hilum.training.interrupt import graceful_interrupt
 from hilum.training.keeper import Interrupted, Keeper, OnEpoch, OnStep, StopRequest, save_beside, write_history
 from hilum.training.phase import Phase
 from hilum.training.probe import FEW, check_it_learns
-from hilum.training.processes import is_first, join, wait_for_all, world
+from hilum.training.processes import is_first, join, wait_for_all
+from hilum.training.ready import Ready, on_features
 from hilum.training.work import PhasePlan, Settings, Work, plan_phase
 from hilum.transforms import Preprocessing
-from hilum.transforms.normalise import normalise
 
 __all__ = ["FitResult", "Settings", "fit"]
 
@@ -124,6 +122,19 @@ class _Fitter:
     on_epoch: OnEpoch | None = None
     result: FitResult = field(default_factory=FitResult)
 
+    def __post_init__(self) -> None:
+        self._ready = Ready(
+            self.model,
+            self.train,
+            self.val,
+            self.preprocessing,
+            self.settings,
+            self.run_dir,
+            self.device,
+            self.stop,
+            self.on_step,
+        )
+
     def run(self, phases: list[Phase], deadline: float) -> None:
         self.model.to(self.device)
         self.model.to(memory_format=torch.channels_last)
@@ -159,7 +170,7 @@ class _Fitter:
 
     def _run_phase(self, number: int, phase: Phase) -> None:
         set_trained_stages(self.model, select_stages(self.model, phase.train), allow=self.allow)
-        work = self._make_ready(number, phase)
+        work = self._ready.work(number, phase)
         if work.on_features:  # what took time is done: not to train the head now would waste it
             self.stop.deadline = max(self.stop.deadline, time.monotonic() + HEAD_SECONDS)
         folder = self.run_dir / "checkpoints"
@@ -193,58 +204,8 @@ class _Fitter:
             self.result.notes.append(f"Phase {number + 1} found nothing better on validation; it was not kept.")
         mark_trained(self.model)
         wait_for_all()
-        for split in ("train", "val"):
-            self._features_file(number, split).unlink(missing_ok=True)  # a map of it lives on until it is let go
+        self._ready.clear(number)
         self._finish_phase(number, keeper, plan, better)
-
-    def _make_ready(self, number: int, phase: Phase) -> Work:
-        groups = param_groups(
-            self.model, lr=phase.lr, backbone_lr_scale=phase.backbone_lr_scale, weight_decay=phase.weight_decay
-        )
-        settings = self.settings
-        if not _on_features(phase, settings):
-            train, val = on_device(self.train, self.device), on_device(self.val, self.device)
-            images = ExampleDataset(train, settings.augmentation, settings.seed)
-            batch = phase.batch_size or settings.batch_size
-            return Work(self.model, self._normalise, images, train, val, groups, batch, settings)
-        views = 1 if settings.augmentation.is_off else phase.views
-        made = self._features(self.train, views, self._features_file(number, "train"))
-        features = FeatureDataset(made, self.train.targets, settings.seed)
-        seen = self._features(self.val, 1, self._features_file(number, "val"))
-        plain = head_examples(made, self.train), head_examples(seen, self.val)
-        batch = phase.batch_size or head_batch(len(self.train.targets))
-        return Work(HeadOnly(self.model), _as_it_is, features, *plain, groups, batch, settings)
-
-    def _normalise(self, inputs: torch.Tensor) -> torch.Tensor:
-        return normalise(inputs, normalisation=self.preprocessing.normalisation, channels=self.preprocessing.channels)
-
-    def _features_file(self, number: int, split: str) -> Path:
-        """Where the features of a phase lie when they are too many for the memory; gone when the phase is done."""
-        own = f"-{world()[0]}" if world()[0] else ""
-        return self.run_dir / "checkpoints" / f"phase-{number}-features-{split}{own}.npy"
-
-    def _features(self, examples: Examples, views: int, file: Path) -> np.ndarray:
-        done, total = 0, views * len(examples.targets)
-
-        def on_images(count: int) -> None:
-            nonlocal done
-            done += count
-            if self.stop.interrupted:
-                raise Interrupted
-            if self.on_step:
-                self.on_step(done, total, "features of the frozen backbone")
-
-        return feature_examples(
-            self.model,
-            examples,
-            preprocessing=self.preprocessing,
-            augmentation=self.settings.augmentation,
-            views=views,
-            seed=self.settings.seed,
-            device=self.device,
-            on_images=on_images,
-            file=file,
-        )
 
     def _check(self, work: Work) -> None:
         inputs, targets = work.few(FEW)
@@ -278,26 +239,9 @@ class _Fitter:
             save_beside(self._state_file, lambda path: path.write_text(json.dumps(state)))
 
 
-def _on_features(phase: Phase, settings: Settings) -> bool:
-    """Whether a phase trains a head on features that the frozen backbone gives once."""
-    return phase.train == "head" and (phase.views > 0 or settings.augmentation.is_off)
-
-
-def head_batch(images: int) -> int:
-    """Images a step when only a head is trained on features: sixteen steps an epoch, of 16 to 256 images.
-
-    A step is so small that its overhead is what it costs; large batches avoid it where there are images for them.
-    """
-    return min(256, max(16, images // 16))
-
-
-def _as_it_is(inputs: torch.Tensor) -> torch.Tensor:
-    return inputs
-
-
 def _time_share(phases: list[Phase], settings: Settings, deadline: float) -> float:
     """Seconds for the first of these phases; a head on features is quick and takes what it needs."""
     left = max(deadline - time.monotonic(), 0.0)
-    if math.isinf(left) or _on_features(phases[0], settings):
+    if math.isinf(left) or on_features(phases[0], settings):
         return left
     return left * phases[0].max_epochs / sum(phase.max_epochs for phase in phases)
