@@ -121,3 +121,13 @@ def test_groups_hold_what_is_trained_and_spare_norms_and_biases(model):
     assert sorted(held) == sorted(id(each) for each in model.parameters() if each.requires_grad)
     assert all(each.ndim > 1 for each in groups["backbone"]["params"])
     assert all(each.ndim == 1 for each in groups["backbone-no-decay"]["params"])
+
+
+def test_layer_decay_slows_each_stage_once_more_towards_the_picture(model):
+    groups = param_groups(model, lr=1.0, backbone_lr_scale=0.5, weight_decay=0.05, layer_decay=0.8)
+    rates = {group["name"].removesuffix("-no-decay"): group["lr"] for group in groups}
+    stages = [name for name in model.stages if name != "head"]
+    assert [rates[name] for name in stages] == pytest.approx([0.5 * 0.8**n for n in range(len(stages))][::-1])
+    assert rates["head"] == 1.0
+    held = [id(each) for group in groups for each in group["params"]]
+    assert sorted(held) == sorted(id(each) for each in model.parameters())

@@ -108,6 +108,15 @@ def test_a_killed_run_resumes_bit_for_bit(run, make_network, monkeypatch, ema, s
     assert len(seen) == 21
 
 
+def test_mixed_pictures_train_and_the_same_seed_gives_the_same_bits(run):
+    settings = replace(SETTINGS, mixup=0.4)
+    straight, result = run("straight", settings=settings)
+    assert result.history[-1]["val_loss"] < result.history[0]["val_loss"]
+    assert not same(bits(straight), bits(run("unmixed")[0]))
+    again, _ = run("again", settings=settings)
+    assert same(bits(straight), bits(again))
+
+
 def test_a_killed_run_keeps_the_backbone_of_an_earlier_phase(run, make_network, monkeypatch):
     phases = (replace(PHASE, max_epochs=1), replace(PHASE, max_epochs=4, train="head"))
     whole, _ = run("whole", phases=phases)

@@ -45,8 +45,10 @@ def test_plateau_drops_after_three_epochs_without_gain():
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"optimiser": "adamm"}, {"schedule": "cos"}, {"max_epochs": 0}, {"lr": 0.0}, {"patience": -1}]
-)
+    "wrong",
+    [{"optimiser": "adamm"}, {"schedule": "cos"}, {"max_epochs": 0}, {"lr": 0.0}, {"patience": -1},
+     {"layer_decay": 1.2}, {"layer_decay": 0.0}],
+)  # fmt: skip
 def test_impossible_values(wrong):
     with pytest.raises(RecipeError, match=next(iter(wrong))):
         Phase(**wrong)

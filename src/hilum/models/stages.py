@@ -120,7 +120,12 @@ def stage_table(model: Classifier) -> list[dict[str, Any]]:
 
 
 def param_groups(
-    model: Classifier, *, lr: float, backbone_lr_scale: float = 1.0, weight_decay: float = 0.0
+    model: Classifier,
+    *,
+    lr: float,
+    backbone_lr_scale: float = 1.0,
+    weight_decay: float = 0.0,
+    layer_decay: float = 1.0,
 ) -> list[dict[str, Any]]:
     """Trained parameters as groups for a torch optimiser.
 
@@ -130,23 +135,44 @@ def param_groups(
     Args:
         lr: of the head.
         backbone_lr_scale: the backbone's learning rate is `lr` times this.
+        layer_decay: each stage of the backbone learns at the rate of the one behind it times this, in (0, 1] (Howard
+            and Ruder 2018, Universal language model fine-tuning, section 3.2): the last one at the backbone's.
 
     Returns:
         Up to four groups with `name` (`head`, `head-no-decay`, `backbone`, `backbone-no-decay`), `params`, `lr`,
-        `weight_decay`; empty ones are left out.
+        `weight_decay`; empty ones are left out. With a `layer_decay` below 1 the names of stages stand for `backbone`.
     """
+    slower = _slower(model, layer_decay)
     undecayed = {f"backbone.{name}" for name in getattr(model.backbone, "no_weight_decay", set)()}
     groups: dict[str, dict[str, Any]] = {}
     for name, parameter in model.named_parameters():
         if not parameter.requires_grad:
             continue
-        part = "head" if name.startswith("head.") else "backbone"
+        in_head = name.startswith("head.")
+        part, factor = ("head", 1.0) if in_head else slower.get(id(parameter), ("backbone", 1.0))
         decayed = parameter.ndim > 1 and name not in undecayed
         key = part if decayed else f"{part}-no-decay"
-        rate = lr if part == "head" else lr * backbone_lr_scale
+        rate = lr if in_head else lr * backbone_lr_scale * factor
         fresh = {"name": key, "params": [], "lr": rate, "weight_decay": weight_decay if decayed else 0.0}
         groups.setdefault(key, fresh)["params"].append(parameter)
     return list(groups.values())
+
+
+def _slower(model: Classifier, layer_decay: float) -> dict[int, tuple[str, float]]:
+    """For each parameter of the backbone its stage, and what its learning rate is multiplied by; empty without decay.
+
+    A parameter that belongs to no stage counts as one of the first: what stands outside, such as a position
+    embedding, meets the picture first.
+    """
+    if layer_decay == 1:
+        return {}
+    own = {name: list(stage.parameters()) for name, stage in model.stages.items() if name != "head"}
+    stages = [(name, parameters) for name, parameters in own.items() if parameters]
+    first = (stages[0][0], layer_decay ** (len(stages) - 1))
+    found = {id(parameter): first for parameter in model.backbone.parameters()}
+    for depth, (name, parameters) in enumerate(reversed(stages)):
+        found |= {id(parameter): (name, layer_decay**depth) for parameter in parameters}
+    return found
 
 
 def find_module(model: Classifier, name: str) -> nn.Module:

@@ -107,6 +107,8 @@ class Phase:
             0 keeps no features: every epoch runs the frozen backbone on pictures that are augmented anew.
         decay: what an `exponential` schedule multiplies the learning rate by after every epoch, in (0, 1].
         batch_size: images a step; 0 = the recipe's, or with features of a frozen backbone sixteen steps an epoch.
+        layer_decay: each stage of the backbone learns at the rate of the one behind it times this, in (0, 1]; 1 lets
+            all learn alike. What was trained on other pictures changes little near the picture, more near the head.
     """
 
     max_epochs: int = 10
@@ -121,6 +123,7 @@ class Phase:
     views: int = 1
     decay: float = 0.9
     batch_size: int = 0
+    layer_decay: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -213,6 +216,8 @@ class Recipe:
         source: where it comes from: `hilum`, a paper, one of the reference systems.
         balance: `as-is`, `undersampled`, `oversampled`, `class-weights`; acts in the training loader only.
         label_smoothing: share of the target spread over all classes.
+        mixup: each picture is laid over another of its batch, and the classes are mixed alike; the share of the other
+            is the smaller part of a draw from Beta(mixup, mixup). 0 = never. Not where a head is trained on features.
         ema: decay a step of an exponential moving average of the weights that is evaluated and saved; 0 = none.
         tta: views averaged when predicting: `plain`, `flip`, or any View.
         batch_size: images a step.
@@ -236,6 +241,7 @@ class Recipe:
     phases: tuple[Phase, ...] = (Phase(),)
     balance: Literal["as-is", "undersampled", "oversampled", "class-weights"] = "as-is"
     label_smoothing: float = 0.0
+    mixup: float = 0.0
     ema: float = 0.0
     tta: tuple[str | View, ...] = ("plain",)
     batch_size: int = 32

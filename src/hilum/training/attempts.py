@@ -71,6 +71,7 @@ class Attempts:
             max_epochs=self.plan.max_epochs,
             class_weights=weights,
             label_smoothing=settings.label_smoothing,
+            mixup=0.0 if self.work.on_features else settings.mixup,
             ema=0.0 if self.work.on_features else settings.ema,
             seed=settings.seed,
             compiled=self.plan.compiled,

@@ -11,6 +11,7 @@ from torch import nn
 from torch.optim.swa_utils import AveragedModel
 
 from hilum.training.datamodule import Batch
+from hilum.training.mixing import draw_mix
 from hilum.training.phase import Phase, lr_factor
 from hilum.training.processes import average_buffers, gather
 
@@ -33,6 +34,7 @@ class TrainingModule(pl.LightningModule):
         max_epochs: epochs that the schedule is stretched over.
         class_weights: float32 `[K]` or None.
         label_smoothing: in [0, 1).
+        mixup: how much pictures are mixed, see `draw_mix`; 0 = never.
         ema: decay a step; 0 = no average.
         seed: dropout is drawn from (seed, epoch).
         compiled: let `torch.compile` translate the training step.
@@ -48,13 +50,14 @@ class TrainingModule(pl.LightningModule):
         max_epochs: int,
         class_weights: np.ndarray | None = None,
         label_smoothing: float = 0.0,
+        mixup: float = 0.0,
         ema: float = 0.0,
         seed: int = 0,
         compiled: bool = False,
     ) -> None:
         super().__init__()
         self.network, self.prepare, self.groups, self.phase = network, prepare, list(groups), phase
-        self.max_epochs, self.seed, self.lr_scale = max_epochs, seed, 1.0
+        self.max_epochs, self.seed, self.lr_scale, self.mixup = max_epochs, seed, 1.0, mixup
         self.val_losses: list[float] = []
         weights = None if class_weights is None else torch.from_numpy(class_weights)
         self.loss = nn.CrossEntropyLoss(weights, label_smoothing=label_smoothing)
@@ -84,8 +87,9 @@ class TrainingModule(pl.LightningModule):
             group["lr"] = full["lr"] * factor
 
     def training_step(self, batch: Batch, batch_idx: int) -> torch.Tensor:
-        logits = self.runs[0](self.prepare(batch["inputs"])).float()
-        loss = self.loss(logits, batch["target"])
+        mix = draw_mix(len(batch["target"]), self.mixup, (self.seed, self.current_epoch, batch_idx))
+        logits = self.runs[0](mix.blend(self.prepare(batch["inputs"]))).float()
+        loss = mix.loss(self.loss, logits, batch["target"])
         right = (logits.detach().argmax(1) == batch["target"]).sum()
         self.pending.append(
             torch.stack([loss.detach() * len(logits), right.float(), right.new_tensor(len(logits)).float()])

@@ -31,6 +31,7 @@ class Phase:
             features and runs the frozen backbone on pictures that are augmented anew in every epoch.
         decay: of the `exponential` schedule, in (0, 1].
         batch_size: images a step; 0 = that of the settings, or with features sixteen steps an epoch.
+        layer_decay: each stage of the backbone learns at the rate of the one behind it times this, in (0, 1].
 
     Raises:
         RecipeError: a name that does not exist or a number that makes no sense.
@@ -48,18 +49,20 @@ class Phase:
     views: int = 1
     decay: float = 0.9
     batch_size: int = 0
+    layer_decay: float = 1.0
 
     def __post_init__(self) -> None:
         for name, allowed in (("optimiser", OPTIMISERS), ("schedule", SCHEDULES)):
             if getattr(self, name) not in allowed:
                 raise RecipeError(f"phase.{name}", expected=f"one of {', '.join(allowed)}", found=getattr(self, name))
         least = {"max_epochs": 1, "views": 0, "lr": 1e-12, "patience": 0, "warmup_epochs": 0, "weight_decay": 0}
-        least |= {"batch_size": 0, "decay": 1e-6}
+        least |= {"batch_size": 0, "decay": 1e-6, "layer_decay": 1e-3}
         for name, smallest in least.items():
             if not getattr(self, name) >= smallest:
                 raise RecipeError(f"phase.{name}", expected=f"at least {smallest:g}", found=str(getattr(self, name)))
-        if self.decay > 1:
-            raise RecipeError("phase.decay", expected="at most 1", found=f"{self.decay:g}")
+        for name in ("decay", "layer_decay"):
+            if getattr(self, name) > 1:
+                raise RecipeError(f"phase.{name}", expected="at most 1", found=f"{getattr(self, name):g}")
 
 
 def lr_factor(phase: Phase, epoch: float, max_epochs: int, val_losses: Sequence[float] = ()) -> float:

@@ -34,6 +34,7 @@ class Settings:
     Args:
         balance: see `hilum.data.balance`.
         label_smoothing: share of the target spread over all classes, in [0, 1).
+        mixup: see `hilum.training.mixing`; 0 = never.
         ema: decay a step of the average of the weights that is evaluated and kept; 0 = none.
         precision: `auto`, `32` or `bf16`.
         overfit_check: first see whether the network can memorise 16 images.
@@ -42,6 +43,7 @@ class Settings:
     augmentation: Augmentation = field(default_factory=Augmentation)
     balance: str = "as-is"
     label_smoothing: float = 0.0
+    mixup: float = 0.0
     ema: float = 0.0
     batch_size: int = 32
     precision: str = "auto"

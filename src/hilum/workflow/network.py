@@ -95,6 +95,7 @@ def settings_of(recipe: Recipe, options: Options) -> Settings:
         augmentation=augmentation_of(recipe),
         balance=recipe.balance,
         label_smoothing=recipe.label_smoothing,
+        mixup=recipe.mixup,
         ema=recipe.ema,
         batch_size=recipe.batch_size,
         precision=recipe.precision,
