@@ -46,7 +46,11 @@ class Ready:
     def work(self, number: int, phase: Phase) -> Work:
         """What a phase trains on: images, what the frozen front gives for them, or features for the head alone."""
         groups = param_groups(
-            self.model, lr=phase.lr, backbone_lr_scale=phase.backbone_lr_scale, weight_decay=phase.weight_decay
+            self.model,
+            lr=phase.lr,
+            backbone_lr_scale=phase.backbone_lr_scale,
+            weight_decay=phase.weight_decay,
+            layer_decay=phase.layer_decay,
         )
         if on_features(phase, self.settings):
             return self._head(number, phase, groups)
