@@ -126,7 +126,7 @@ def test_only_images_that_were_seen_is_an_error(place, tmp_path):
         hilum.neighbors(model_of(place), folder, device="cpu", out=tmp_path / "o")
 
 
-def test_what_a_study_found_out_is_never_overwritten(place, make_data):
+def test_what_a_study_found_out_is_never_overwritten(place, make_data, capsys):
     own = place[0] / "tiny" / "inspection" / "neighbors"
     hilum.neighbors(model_of(place), place[1], device="cpu", replicates=20)
     before = {path.name: path.read_bytes() for path in own.iterdir() if path.suffix != ".html"}
@@ -140,6 +140,8 @@ def test_what_a_study_found_out_is_never_overwritten(place, make_data):
     assert "set beforehand" in read_ledger(place[0])[-1].reason
     assert {path.name: path.read_bytes() for path in own.iterdir() if path.suffix != ".html"} == before
     assert set(hilum.neighbors(model_of(place), place[1], device="cpu").evaluations) == {"val", "seen", "test"}
+    code, said, _ = run(capsys, "verify", place[0])
+    assert code == 0, said
 
 
 def test_test_images_in_another_folder_are_an_opening_of_test(place, tmp_path):

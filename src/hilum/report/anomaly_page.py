@@ -10,6 +10,7 @@ from hilum.report.sections.anomaly import Found, describe_result, render_found
 from hilum.report.sections.headline import NOT_FOR
 from hilum.report.sections.section import Section, render
 from hilum.report.study_folder import StudyFacts
+from hilum.report.writing import write_text
 
 PAGE = "anomaly.html"
 
@@ -35,8 +36,4 @@ def write_anomaly_page(folder: Path) -> Path:
     head = render("anomaly_head.html", title=title, sentence=describe_result(found), not_for=NOT_FOR)
     chapter = Chapter("anomaly", "What looks unlike the normal images", ())
     body = [(chapter, [Section("", render_found(found, result=False))])]
-    path = Path(folder) / PAGE
-    partial = path.with_name(f"{PAGE}.partial")
-    partial.write_bytes(render_document(_About(facts), title, head, body).encode("utf-8", errors="backslashreplace"))
-    partial.replace(path)
-    return path
+    return write_text(Path(folder) / PAGE, render_document(_About(facts), title, head, body))

@@ -17,6 +17,7 @@ from hilum.report.sections.audit import anchor_of, describe_audit, render_findin
 from hilum.report.sections.section import Section, render
 from hilum.report.study_folder import StudyFacts
 from hilum.report.words import join_words, render_count
+from hilum.report.writing import write_text
 
 PAGE = "audit.html"
 TITLES = {"error": "Errors", "warning": "Warnings", "note": "Worth knowing"}
@@ -50,11 +51,7 @@ def write_audit_page(folder: Path) -> Path:
     manifest, audit = read_manifest(folder / "manifest.parquet"), read_audit(folder / "audit.json")
     about = folder / "audit-about.json"
     facts = json.loads(about.read_text(encoding="utf-8")) if about.exists() else {}
-    path = folder / PAGE
-    partial = path.with_name(f"{PAGE}.partial")
-    partial.write_bytes(render_audit_page(manifest, audit, facts).encode("utf-8", errors="backslashreplace"))
-    partial.replace(path)
-    return path
+    return write_text(folder / PAGE, render_audit_page(manifest, audit, facts))
 
 
 def render_audit_page(manifest: Manifest, audit: Audit, about: dict[str, Any]) -> Markup:

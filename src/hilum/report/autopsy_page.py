@@ -18,6 +18,7 @@ from hilum.report.sections.confusion import SHADES, Cell
 from hilum.report.sections.section import Section, render
 from hilum.report.study_folder import StudyFacts
 from hilum.report.words import capitalise
+from hilum.report.writing import write_text
 from hilum.version import __version__
 
 TITLES = {
@@ -38,10 +39,7 @@ class AutopsyPage:
 def write_autopsy_page(autopsy: Autopsy, path: Path) -> Path:
     """Writes the page, beside and renamed into place."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f"{path.name}.partial")
-    partial.write_bytes(render_autopsy_page(autopsy).encode("utf-8", errors="backslashreplace"))
-    partial.replace(path)
-    return path
+    return write_text(path, render_autopsy_page(autopsy))
 
 
 def render_autopsy_page(autopsy: Autopsy) -> Markup:

@@ -20,6 +20,7 @@ from hilum.models.modelfile import ModelHeader, read_header
 from hilum.report import card_parts
 from hilum.report.answers import CARD, CARD_FIELDS, read_answers
 from hilum.report.study_folder import Run, read_run
+from hilum.report.writing import write_text
 
 CARD_FILE = "model-card.md"
 MODEL = "model.safetensors"
@@ -61,11 +62,7 @@ def write_card(run_dir: Path) -> Path:
     Raises:
         DataError: no run there, or a file of it that is not what hilum wrote.
     """
-    path = Path(run_dir) / CARD_FILE
-    partial = path.with_name(f"{CARD_FILE}.partial")
-    partial.write_bytes(render_card(Path(run_dir)).encode("utf-8", errors="backslashreplace"))
-    partial.replace(path)
-    return path
+    return write_text(Path(run_dir) / CARD_FILE, render_card(Path(run_dir)))
 
 
 def render_card(folder: Path, *, openings: int | None = None) -> str:

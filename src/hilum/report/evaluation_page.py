@@ -24,6 +24,7 @@ from hilum.report.sections.per_class import make_averages, make_per_class
 from hilum.report.sections.section import Section, render
 from hilum.report.study_folder import Run, Study, StudyFacts
 from hilum.report.words import end_sentence, join_words, render_count, render_estimate, render_percent
+from hilum.report.writing import write_text
 
 PAGE = "report.html"
 FAR, NEAR = 0.3, 0.1
@@ -38,11 +39,7 @@ FIGURES = (
 def write_evaluation_page(folder: Path) -> Path:
     """Reads what `hilum evaluate` wrote into a folder and writes its `report.html`, renamed into place."""
     folder = Path(folder)
-    path = folder / PAGE
-    partial = path.with_name(f"{PAGE}.partial")
-    partial.write_bytes(render_evaluation_page(folder).encode("utf-8", errors="backslashreplace"))
-    partial.replace(path)
-    return path
+    return write_text(folder / PAGE, render_evaluation_page(folder))
 
 
 def render_evaluation_page(folder: Path, root: Path | None = None) -> Markup:

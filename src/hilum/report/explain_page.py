@@ -14,6 +14,7 @@ from hilum.report.page import Chapter, render_document
 from hilum.report.sections.cams import NAMES, describe_exam
 from hilum.report.sections.section import Section, render
 from hilum.report.words import render_count
+from hilum.report.writing import write_text
 from hilum.version import __version__
 
 PAGE = "explain.html"
@@ -41,11 +42,7 @@ def write_explain_page(folder: Path, document: Mapping[str, Any]) -> Path:
     )
     rows = [_row(folder, each, labels) for each in document["images"]]
     chapters = [(Chapter("maps", "The heat maps", ()), [Section("", render("explain_maps.html", rows=rows))])]
-    path = folder / PAGE
-    partial = path.with_name(f"{PAGE}.partial")
-    partial.write_bytes(render_document(about, title, head, chapters).encode("utf-8", errors="backslashreplace"))
-    partial.replace(path)
-    return path
+    return write_text(folder / PAGE, render_document(about, title, head, chapters))
 
 
 def _question(document: Mapping[str, Any]) -> str:

@@ -15,6 +15,7 @@ from hilum.report.sections.headline import NOT_FOR
 from hilum.report.sections.neighbors import SPLITS, describe_neighbors, render_examples, render_figures
 from hilum.report.sections.section import Section
 from hilum.report.words import end_sentence, render_count
+from hilum.report.writing import write_text
 from hilum.version import __version__
 
 
@@ -40,10 +41,7 @@ def write_neighbors_page(result: Any, path: Path) -> Path:
     about = SimpleNamespace(facts=SimpleNamespace(name="neighbours", started=now, hilum=__version__))
     chapters = [(Chapter("neighbours", "The nearest training pictures", ()), sections)]
     page = render_document(about, sentence, head.format(sentence, NOT_FOR), chapters)
-    partial = path.with_name(f"{path.name}.partial")
-    partial.write_bytes(page.encode("utf-8", errors="backslashreplace"))
-    partial.replace(path)
-    return path
+    return write_text(path, page)
 
 
 def labels_of(result: Any) -> list[str]:

@@ -37,6 +37,7 @@ from hilum.report.sections.section import TEMPLATES, Section, SectionMaker, rend
 from hilum.report.sections.shapes import make_shapes
 from hilum.report.sections.training import make_training
 from hilum.report.study_folder import Study, read_study
+from hilum.report.writing import write_text
 
 REPORT = "report.html"
 
@@ -94,11 +95,7 @@ def write_report(study_dir: Path) -> Path:
     Raises:
         DataError: no study there, or a file of it that is not what hilum wrote.
     """
-    path = Path(study_dir) / REPORT
-    partial = path.with_name(f"{REPORT}.partial")
-    partial.write_bytes(render_page(read_study(Path(study_dir))).encode("utf-8", errors="backslashreplace"))
-    partial.replace(path)
-    return path
+    return write_text(Path(study_dir) / REPORT, render_page(read_study(Path(study_dir))))
 
 
 def describe_study(study_dir: Path) -> str:

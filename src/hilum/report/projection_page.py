@@ -14,6 +14,7 @@ from markupsafe import Markup
 from hilum.report.page import Chapter, render_document
 from hilum.report.sections.headline import NOT_FOR
 from hilum.report.sections.projection import describe_purity, render_map
+from hilum.report.writing import write_text
 from hilum.version import __version__
 
 
@@ -32,10 +33,7 @@ def write_map_page(folder: Path, labels: Sequence[str], run: str, path: Path) ->
     about = SimpleNamespace(facts=SimpleNamespace(name=run, started=now, hilum=__version__))
     chapters = [(Chapter("map", "The map", ()), [render_map(folder, labels, run)])]
     page = render_document(about, sentence, head.format(sentence, NOT_FOR), chapters)
-    partial = path.with_name(f"{path.name}.partial")
-    partial.write_bytes(page.encode("utf-8", errors="backslashreplace"))
-    partial.replace(path)
-    return path
+    return write_text(path, page)
 
 
 def describe_map(document: Mapping[str, Any]) -> str:

@@ -15,6 +15,7 @@ from hilum.report.sections.curves import Answers, plot_confidence, plot_precisio
 from hilum.report.sections.per_class import COLUMNS
 from hilum.report.study_folder import Run, read_run
 from hilum.report.words import render_metric
+from hilum.report.writing import write_text
 
 
 def write_figures(run_dir: Path) -> tuple[Path, ...]:
@@ -29,7 +30,7 @@ def write_figures(run_dir: Path) -> tuple[Path, ...]:
     run = read_run(Path(run_dir))
     folder = run.folder / "figures"
     folder.mkdir(exist_ok=True)
-    return tuple(_write(folder / f"{name}.svg", figure) for name, figure in plot_run(run))
+    return tuple(write_text(folder / f"{name}.svg", figure.standalone()) for name, figure in plot_run(run))
 
 
 def plot_run(run: Run) -> Iterator[tuple[str, Figure]]:
@@ -62,10 +63,3 @@ def _plot_answers(answers: Answers, split: str) -> Iterator[tuple[str, Figure]]:
         if drawn:
             yield f"{name}-{split}", side_by_side(drawn, f"{name} of each class, {split}")
     yield f"reliability-{split}", plot_confidence(answers)
-
-
-def _write(path: Path, figure: Figure) -> Path:
-    partial = path.with_name(path.name + ".partial")
-    partial.write_bytes(figure.standalone().encode("utf-8", errors="backslashreplace"))
-    partial.replace(path)
-    return path

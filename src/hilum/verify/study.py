@@ -165,8 +165,8 @@ def check_ledger(book: Book, folder: Path, manifest: Manifest) -> None:
     last = {each.predictions: each for each in openings}
     for each in last.values():
         path, run_dir, where = folder / each.predictions, folder / each.run, f"opening {each.opening}"
-        if not path.is_file():
-            continue  # of other data, which may lie anywhere
+        if not path.is_file() or path.suffix != ".parquet":
+            continue  # of other data, which may lie anywhere; or a map, which may be drawn again without test images
         book.expect(LEDGER, f"{where}, SHA-256 of {each.predictions}", each.predictions_sha256, file_sha256(path))
         if path.parent != run_dir or not path.name.startswith("predictions-"):
             continue  # of an inspection, or scores of another kind

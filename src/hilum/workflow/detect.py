@@ -36,8 +36,9 @@ from hilum.workflow.other_data import study_of
 from hilum.workflow.plan import named
 from hilum.workflow.recipe_file import find_recipe
 from hilum.workflow.record import locked
-from hilum.workflow.seal import extend_ledger
+from hilum.workflow.seal import sealed
 from hilum.workflow.study import rejection_warning, tell_data
+from hilum.workflow.supplement import renew_pages
 from hilum.workflow.train import folder_name
 from hilum.workflow.voice import Silent, Voice
 
@@ -90,13 +91,12 @@ def detect(
     study_dir = given.out or (study_of(model) if model else None) or Path("runs") / folder_name(data, given)
     refuse_other_data(study_dir, identity_of(listing, given))
     study_dir.mkdir(parents=True, exist_ok=True)
-    with locked(study_dir):
+    with locked(study_dir), sealed(study_dir, "hilum anomaly"):
         with voice.stage("data") as bar:
             found = study_data(data, study_dir, given, [preprocessing_of(recipe)] if recipe else [], bar)
         tell_data(voice, found, [*found.manifest.facts["warnings"], *rejection_warning(found)])
         detection = _detected(model, recipe, found.manifest, study_dir, options, voice)
-        if options.test:
-            extend_ledger(study_dir, "hilum anomaly")
+        renew_pages(study_dir)
     return detection, found.rejected
 
 

@@ -39,6 +39,7 @@ from hilum.workflow.other_data import (
 )
 from hilum.workflow.record import now, write_json
 from hilum.workflow.seal import SEAL, sealed
+from hilum.workflow.supplement import renew_study
 from hilum.workflow.voice import Silent, Voice
 
 SCHEMA = "hilum.other-data/1"
@@ -135,6 +136,8 @@ def evaluate_on(model: Path, data: Path, options: TrialOptions, voice: Voice | N
             write_json(out / "evaluation.json", document)
         with voice.stage("page"):
             page = write_evaluation_page(out)
+            if study_dir is not None:
+                renew_study(study_dir, "hilum evaluate")
         return Trial(out, evaluation, document, found.manifest, found.rejected, page)
 
 

@@ -22,7 +22,7 @@ from hilum.models.weights import file_sha256
 from hilum.transforms import Preprocessing
 from hilum.workflow.options import Options
 from hilum.workflow.record import digest_of
-from hilum.workflow.seal import extend_ledger, extend_seal
+from hilum.workflow.supplement import renew_study
 
 if TYPE_CHECKING:
     from hilum.models import Classifier, ModelHeader
@@ -110,7 +110,8 @@ def embed_run(
 
 @contextmanager
 def sealing(study_dir: Path, run: str, command: str, folder: Path | None = None) -> Iterator[None]:
-    """Seals what a command writes into a finished study: new embeddings, a folder of its own, lines of the ledger.
+    """Seals what a command writes into a finished study: new embeddings, a folder of its own, lines of the ledger,
+    and the study's pages, which are written anew.
 
     Args:
         folder: below the study; None where nothing else is written there.
@@ -120,8 +121,7 @@ def sealing(study_dir: Path, run: str, command: str, folder: Path | None = None)
     yield
     written = [place] if place.exists() and file_sha256(place) != before else []
     written += sorted(folder.iterdir()) if folder and folder.exists() else []
-    extend_ledger(study_dir, command)
-    extend_seal(study_dir, [each.relative_to(study_dir).as_posix() for each in written], command)
+    renew_study(study_dir, command, written)
 
 
 def _about(run: str, path: Path, header: ModelHeader, manifest: Manifest, key: str) -> dict[str, Any]:

@@ -39,7 +39,7 @@ from hilum.workflow.inspect_neighbors import (
 from hilum.workflow.other_data import study_of
 from hilum.workflow.own_neighbors import own_place
 from hilum.workflow.record import now, read_json, write_json
-from hilum.workflow.seal import extend_ledger
+from hilum.workflow.supplement import renew_study, seal_written
 from hilum.workflow.voice import Silent, Voice
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ if TYPE_CHECKING:
 
 SPECIFIC = ("kermany",)
 """Rules that name a patient of one data set wherever a file lies; others only tell patients of one folder apart."""
-PAGE = "neighbors.html"
+PAGE, COMMAND = "neighbors.html", "hilum neighbors"
 OTHER, LEAK = "predictions-other.parquet", "predictions-leak.parquet"
 
 
@@ -240,7 +240,10 @@ def _own_data(model: Path, study_dir: Path, options: NeighborsOptions, voice: Vo
     result = NeighborsResult(
         document["in_words"], document["index"]["images"], found, folder=folder, chosen=document["chosen"]["tried"] > 1
     )
-    return _with_page(result, options.out or folder, options)
+    with_page = _with_page(result, options.out or folder, options)
+    if with_page.page is not None:
+        seal_written(study_dir, COMMAND, [with_page.page])
+    return with_page
 
 
 def leaks_of(index: NeighborIndex, pictures: Pictures) -> list[str]:
@@ -340,7 +343,7 @@ def _opened(index: NeighborIndex, queries: Embeddings, folder: Path, model: Path
     found = next((each for each in (folder / OTHER, folder / LEAK) if each.exists()), None)
     if found is not None:
         record_predictions(study_dir, opening, file_sha256(found))
-    extend_ledger(study_dir, "hilum neighbors")
+    renew_study(study_dir, COMMAND)
 
 
 def _evaluated(

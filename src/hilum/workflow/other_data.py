@@ -23,7 +23,6 @@ from hilum.evaluation.mapping import LabelMapping, map_labels
 from hilum.models.weights import file_sha256
 from hilum.transforms import Preprocessing
 from hilum.workflow.record import now
-from hilum.workflow.seal import extend_ledger
 from hilum.workflow.voice import Bar
 
 if TYPE_CHECKING:
@@ -235,5 +234,4 @@ def predict_other(
     predictions.write(out / PREDICTIONS)
     if study_dir is not None and opening is not None:
         record_predictions(study_dir, opening, file_sha256(out / PREDICTIONS))
-        extend_ledger(study_dir, "hilum evaluate")
     return predictions

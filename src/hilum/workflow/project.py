@@ -6,11 +6,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hilum.data.manifest import read_manifest
+from hilum.data.manifest import Manifest, read_manifest
 from hilum.errors import DataError, UsageError
+from hilum.evaluation.ledger import Opening, record_opening, record_predictions
 from hilum.inspection.projection import METHODS
+from hilum.models.modelfile import read_header
+from hilum.models.weights import file_sha256
 from hilum.workflow.inspect_embeddings import embed_run, sealing
-from hilum.workflow.inspect_projection import MOST, draw_map
+from hilum.workflow.inspect_projection import DOCUMENT, MOST, draw_map
 from hilum.workflow.options import Options
 from hilum.workflow.other_data import study_of
 from hilum.workflow.voice import Silent, Voice
@@ -56,7 +59,7 @@ def project_run(
     Args:
         out: a folder.
         oversample: adds the copies of one oversampled epoch, changed by the recipe's augmentation.
-        test: test images too; no figure of a classifier comes of it, but purities of test labels do.
+        test: test images too; the purity of their neighbourhoods is a figure, so the opening goes into the ledger.
 
     Raises:
         DataError: the model lies in no study.
@@ -78,12 +81,30 @@ def project_run(
         raise DataError(f"model {model}", expected="a model file in its study", found="no study around it")
     run = model.resolve().parent.relative_to(study_dir.resolve()).as_posix()
     manifest, options = read_manifest(study_dir / "manifest.parquet"), Options(device=device, seed=seed)
-    with sealing(study_dir, run, "hilum project"), voice.stage("embeddings") as bar:
-        splits = ("train", "val", "test") if test else ("train", "val")
-        embeddings = embed_run(study_dir, run, manifest, options, splits, on_step=bar)
-    with voice.stage("map"):
-        document = draw_map(
-            embeddings, study_dir, run, manifest, options, method=method, perplexity=perplexity, points=points,
-            oversample=oversample, folder=out,
-        )  # fmt: skip
-    return Map(document, out, write_map_page(out, tuple(manifest.labels), run, out / PAGE))
+    splits = ("train", "val", "test") if test and len(manifest.split("test")) else ("train", "val")
+    with sealing(study_dir, run, "hilum project", out):
+        opening = _opened(study_dir, run, model, manifest, out, method) if "test" in splits else None
+        with voice.stage("embeddings") as bar:
+            embeddings = embed_run(study_dir, run, manifest, options, splits, on_step=bar)
+        with voice.stage("map"):
+            document = draw_map(
+                embeddings, study_dir, run, manifest, options, method=method, perplexity=perplexity, points=points,
+                oversample=oversample, folder=out,
+            )  # fmt: skip
+        if opening is not None:
+            record_predictions(study_dir, opening, file_sha256(out / DOCUMENT))
+        page = write_map_page(out, tuple(manifest.labels), run, out / PAGE)
+    return Map(document, out, page)
+
+
+def _opened(study_dir: Path, run: str, model: Path, manifest: Manifest, out: Path, method: str) -> Opening:
+    """A map of test images tells how well their labels lie apart: that is a figure, and its opening is written down."""
+    return record_opening(
+        study_dir,
+        run=run,
+        recipe=str(read_header(model).recipe.get("name", run)),
+        model_sha256=file_sha256(model),
+        predictions=f"{out.name}/{DOCUMENT}",
+        images=len(manifest.split("test")),
+        reason=f"hilum project, purity of the {method} map",
+    )

@@ -30,6 +30,9 @@ EDITED = ("suspected-labels.csv", "answers.csv")
 PASSED_OVER = ("cache", "checkpoints")
 """Folders that may be deleted and are made anew from pictures or by training."""
 
+SEVERAL = "several"
+"""Stands in place of a build's digest where files of more than one lie in a folder."""
+
 GONE = ""
 """Stands in place of a digest where there is no file."""
 
@@ -57,7 +60,8 @@ class Seal:
     Args:
         files: path relative to the folder, with `/` -> SHA-256.
         nested: folders below that have a seal of their own.
-        hilum, code: version, and digest of the sources, of what sealed last.
+        hilum: version of what sealed last.
+        code: digest of the sources that wrote the files, `several` where more than one build did.
         history: one entry a command: `command, began, ended`.
         altered: changes by other hands that a later command came upon and that are still there.
         working: commands that began and have not ended.
@@ -131,7 +135,9 @@ def sealed(folder: Path, command: str) -> Iterator[None]:
             files, nested = hash_files(folder)
             still = tuple(each for each in altered if _now(folder, each.file) == each.found)
             history = (*last.history, done)
-            _write(folder, Seal(files, nested, __version__, build_digest(), history, still, working))
+            kept = any(files.get(name) == digest for name, digest in before.files.items())
+            code = _code_of(before) if kept else build_digest()
+            _write(folder, Seal(files, nested, __version__, code, history, still, working))
 
 
 def extend_seal(folder: Path, names: Iterable[str], command: str) -> None:
@@ -147,7 +153,16 @@ def extend_seal(folder: Path, names: Iterable[str], command: str) -> None:
         still = tuple(each for each in seal.altered if _now(folder, each.file) == each.found)
         done = {"command": command, "began": now(), "ended": now()}
         seal = replace(seal, files=files, altered=still, history=(*seal.history, done))
-        _write(folder, replace(seal, hilum=__version__, code=build_digest()))
+        _write(folder, replace(seal, hilum=__version__, code=_code_of(seal)))
+
+
+def is_worked_in(folder: Path) -> bool:
+    """Whether a command that seals the whole folder when it ends began in it and has not ended."""
+    try:
+        seal = read_seal(folder)
+    except BrokenSeal:
+        return False
+    return seal is not None and bool(seal.working)
 
 
 def extend_ledger(folder: Path, command: str) -> None:
@@ -203,6 +218,11 @@ def build_digest() -> str:
     for path in sorted(each for each in package.rglob("*") if each.suffix in (".py", ".html", ".css", ".js")):
         digest.update(f"{path.relative_to(package).as_posix()}\n".encode() + path.read_bytes())
     return digest.hexdigest()
+
+
+def _code_of(seal: Seal) -> str:
+    """Digest of the sources that wrote what lies in a folder, `several` once more than one build did."""
+    return build_digest() if seal.code in ("", build_digest()) else SEVERAL
 
 
 def _last(folder: Path) -> tuple[Seal, tuple[Change, ...]]:

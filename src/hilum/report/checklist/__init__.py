@@ -1,6 +1,7 @@
 """Reporting guidelines filled in from a study folder, each item with its evidence."""
 
 from hilum.report.checklist.checklist import (
+    FILES,
     Checklist,
     Entry,
     describe_counts,
@@ -11,5 +12,6 @@ from hilum.report.checklist.checklist import (
 )
 
 __all__ = [
-    "Checklist", "Entry", "describe_counts", "read_checklist", "render_checklist", "write_checklist", "write_form",
+    "FILES", "Checklist", "Entry", "describe_counts", "read_checklist", "render_checklist", "write_checklist",
+    "write_form",
 ]  # fmt: skip

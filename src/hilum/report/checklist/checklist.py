@@ -18,6 +18,7 @@ from hilum.report.page import CHAPTERS, REPORT, Chapter, render_document
 from hilum.report.sections.section import Section, render
 from hilum.report.study_folder import Study, read_study
 from hilum.report.words import NO_BREAK, join_words, make_visible
+from hilum.report.writing import write_text
 
 FILES = {"csv": "checklist.csv", "html": "checklist.html", "md": "checklist.md"}
 STATUSES = (REPORTED, ANSWERED, PARTLY, NOT_DONE, YOURS)
@@ -109,14 +110,8 @@ def render_checklist(folder: Path, kind: str = "md", *, openings: int | None = N
 
 def write_checklist(folder: Path) -> tuple[Path, ...]:
     """Writes `checklist.csv`, `checklist.html` and `checklist.md` into a study folder, each renamed into place."""
-    checklist, paths = read_checklist(Path(folder)), []
-    for kind, name in FILES.items():
-        path = Path(folder) / name
-        partial = path.with_name(f"{name}.partial")
-        partial.write_bytes(RENDERERS[kind](checklist).encode("utf-8", errors="backslashreplace"))
-        partial.replace(path)
-        paths.append(path)
-    return tuple(paths)
+    checklist = read_checklist(Path(folder))
+    return tuple(write_text(Path(folder) / name, RENDERERS[kind](checklist)) for kind, name in FILES.items())
 
 
 def write_form(checklist: Checklist) -> Path:
