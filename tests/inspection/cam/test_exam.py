@@ -9,9 +9,11 @@ from scipy.stats import binomtest, spearmanr
 from torch import nn
 
 from hilum.inspection.cam.exam import place
+from hilum.inspection.cam.exam.afford import affordable
 from hilum.inspection.cam.exam.delete import FRACTIONS, content_box, delete, fill_in, moved_elsewhere
 from hilum.inspection.cam.exam.exam import choose_method, examine
 from hilum.inspection.cam.exam.figures import ExamImages
+from hilum.inspection.cam.exam.holes import Holes, deletion_curves
 from hilum.inspection.cam.exam.mean import estimate_mean, estimate_share
 from hilum.inspection.cam.exam.randomise import cascade, randomised, rank_correlations
 from hilum.inspection.cam.exam.verdict import TESTS, verdicts_of
@@ -86,6 +88,38 @@ def test_little_time_means_fewer_images_and_then_fewer_methods(bright):
     images = ExamImages(canvases, list(range(40)), np.ones(40, int))
     held = examine(bright, images, PREPROCESSING, methods=("gradcam", "layercam"), seconds=0.01)
     assert held["images"] == 8 and held["of"] == 40 and list(held["methods"]) == ["gradcam"]
+
+
+def test_enough_images_come_before_a_second_method(bright):
+    canvases, _ = spotted(48)
+    images = ExamImages(canvases, list(range(48)), np.ones(48, int))
+    some, methods = affordable(bright, images, PREPROCESSING, ("gradcam", "layercam"), None, 600)
+    assert (len(some.canvases), methods) == (48, ("gradcam", "layercam"))
+    some, methods = affordable(bright, images, PREPROCESSING, ("gradcam", "layercam"), None, 0.2)
+    assert methods == ("gradcam",) and 8 <= len(some.canvases) <= 48
+
+
+def test_holes_are_the_same_whichever_slice_asks_for_them_and_as_large_as_was_said():
+    canvases, masks = spotted(3)
+    heats = [masks.astype(np.float32), masks[::-1].astype(np.float32)]
+    holes = Holes(canvases, heats, seed=4)
+    assert holes.shape == (2, 3, 2, len(FRACTIONS)) and len(holes) == 36
+    whole = holes[:]
+    np.testing.assert_array_equal(np.concatenate([holes[:7], holes[7:36]]), whole)
+    changed = (whole.reshape(*holes.shape, SIDE, SIDE) != canvases[:, None, None]).mean(axis=(-1, -2))
+    np.testing.assert_allclose(changed, np.broadcast_to(FRACTIONS, holes.shape), atol=0.07)  # whole patches
+    assert not np.array_equal(whole[0], whole[3])  # on the map, and elsewhere
+    first = whole.reshape(*holes.shape, SIDE, SIDE)[0, :, 0, 0]
+    assert (first[masks] < 200).mean() > 0.95  # a tenth of the picture is more than the square, which is gone
+
+
+def test_a_map_that_is_empty_has_no_curve(bright):
+    canvases, masks = spotted(4)
+    heat = masks.astype(np.float32)
+    heat[2] = 0
+    curves = deletion_curves(bright, canvases, {"x": heat}, np.ones(4, int), PREPROCESSING, 0)["x"]
+    assert np.isnan(curves["map"][2]).all() and np.isfinite(curves["map"][[0, 1, 3]]).all()
+    assert curves["map"].shape == (4, len(FRACTIONS)) and (curves["map"] < curves["elsewhere"])[[0, 1, 3], 0].all()
 
 
 def test_the_cascade_begins_at_the_head_and_ends_with_everything(bright):

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 
 from hilum.evaluation.values import Estimate
-from hilum.inference import predict_logits
 from hilum.inspection.cam.exam import place
-from hilum.inspection.cam.exam.delete import FRACTIONS, delete, moved_elsewhere
+from hilum.inspection.cam.exam.delete import FRACTIONS, moved_elsewhere
 from hilum.inspection.cam.exam.mean import estimate_mean, estimate_share
 from hilum.inspection.cam.exam.truth import Truth
 from hilum.inspection.cam.maps import HeatMaps
-from hilum.models.classifier import Classifier
-from hilum.transforms.preprocessing import Preprocessing
 
 
 @dataclass(frozen=True)
@@ -46,45 +43,31 @@ def similarity_figures(steps: list[dict[str, Any]] | None, images: ExamImages, s
         same = estimate_mean(np.ones(len(images.canvases)), images.patient_ids, seed=seed)
         return {"steps": [], "all": asdict(same)}
     each = [
-        {"stages": step["stages"], **asdict(estimate_mean(step["values"], images.patient_ids, seed=seed))}
+        {
+            "stages": step["stages"],
+            **asdict(estimate_mean(step["values"], images.patient_ids[: len(step["values"])], seed=seed)),
+        }
         for step in steps
     ]
     return {"steps": each, "all": {name: each[-1][name] for name in asdict(Estimate(0, 0, 0))}}
 
 
 def deletion_figures(
-    model: Classifier,
-    images: ExamImages,
-    preprocessing: Preprocessing,
-    heat: np.ndarray,
-    target: np.ndarray,
-    start: np.ndarray,
-    seed: int,
+    curves: Mapping[str, np.ndarray], start: np.ndarray, images: ExamImages, seed: int
 ) -> dict[str, Any]:
-    """Probability of the class, once what a map marks is deleted, and once the same shape elsewhere is."""
-    rng = np.random.default_rng([seed, 7])
-    others = np.roll(heat, max(1, len(heat) // 2), axis=0)
-    curves = {}
-    for name in ("map", "elsewhere", "other"):
-        left = []
-        for position, canvas in enumerate(images.canvases):
-            each = {"map": heat, "other": others}.get(name)
-            marked = moved_elsewhere(heat[position], canvas, rng) if each is None else each[position]
-            left += [delete(canvas, marked, fraction, rng) for fraction in FRACTIONS]
-        logits = predict_logits(model, np.stack(left), preprocessing)
-        curves[name] = probs_of(logits, np.repeat(target, len(FRACTIONS))).reshape(-1, len(FRACTIONS))
-    # A map that is 0 everywhere marks nothing; what would be deleted is chance.
-    defined = np.where(heat.max(axis=(1, 2)) > 0, 1.0, np.nan)
-    gains = {
-        name: estimate_mean((curves[than] - curves["map"]).mean(axis=1) * defined, images.patient_ids, seed=seed)
-        for name, than in (("gain", "elsewhere"), ("over_other", "other"))
-    }
+    """Probability of the class, once what a map marks is deleted, and once the same shape elsewhere is.
+
+    Args:
+        curves: kind -> float `[N, fractions]`, as `hilum.inspection.cam.exam.holes.deletion_curves` gives them.
+        start: on the whole picture, `[N]`.
+    """
+    gain = (curves["elsewhere"] - curves["map"]).mean(axis=1)
     return {
         "fractions": list(FRACTIONS),
         "start": asdict(estimate_share(start, images.patient_ids, seed=seed)),
         **{name: [asdict(estimate_share(at, images.patient_ids, seed=seed)) for at in curve.T]
            for name, curve in curves.items()},
-        **{name: asdict(gain) for name, gain in gains.items()},
+        "gain": asdict(estimate_mean(gain, images.patient_ids, seed=seed)),
     }  # fmt: skip
 
 
@@ -109,7 +92,7 @@ def truth_figures(
     if lesions.any():
         found["lesion"] = _against(images, heat, lesions, place.widened(lesions), seed)
     if truth.markers.any():
-        found["marker"] = _against(images, heat, truth.markers, truth.markers, seed)
+        found["marker"] = _against(images, heat, truth.markers, place.widened(truth.markers), seed)
     return found
 
 
@@ -139,9 +122,3 @@ def _share(images: ExamImages, heat: np.ndarray, masks: np.ndarray, seed: int) -
         "area": asdict(estimate_share(area, ids, seed=seed)),
         "density": asdict(estimate_mean(inside / area, ids, seed=seed)),
     }
-
-
-def probs_of(logits: np.ndarray, target: np.ndarray) -> np.ndarray:
-    """Probability of each image's own class: logits `[N, K]`, classes int `[N]` -> `[N]`."""
-    exps = np.exp(logits.astype(np.float64) - logits.max(axis=1, keepdims=True))
-    return (exps / exps.sum(axis=1, keepdims=True))[np.arange(len(target)), target]

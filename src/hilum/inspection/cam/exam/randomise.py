@@ -17,6 +17,15 @@ from hilum.models.classifier import Classifier
 from hilum.transforms.normalise import normalise
 from hilum.transforms.preprocessing import Preprocessing
 
+STEPS, DRAWS = 4, 3
+"""Steps of the cascade; random networks whose weights are all shuffled."""
+
+STEP_IMAGES = 16
+"""Images of the steps before the last: they draw the curve, and only its end is judged."""
+
+MEASURED = 16
+"""Images on which batch norm is measured again: some thousand places a channel in most layers."""
+
 
 def cascade(model: Classifier, steps: int) -> list[tuple[str, ...]]:
     """Which stages are random at each step: the head alone, then more and more of those before it, at last all."""
@@ -34,7 +43,7 @@ def randomised(
     pictures, lest a deep network of random weights overflow.
 
     Args:
-        canvases: uint8 `[N, S, S]`, for batch norm.
+        canvases: uint8 `[N, S, S]`, for batch norm; the first `MEASURED` are used.
     """
     changed = copy.deepcopy(model)
     generator = torch.Generator().manual_seed(seed)
@@ -55,7 +64,7 @@ def _measure_norms(model: Classifier, canvases: np.ndarray, preprocessing: Prepr
         for norm in norms:
             norm.train()
             norm.momentum = 1.0
-        pixels = torch.from_numpy(np.array(canvases)).to(model.device)
+        pixels = torch.from_numpy(np.array(canvases[:MEASURED])).to(model.device)
         model(normalise(pixels, normalisation=preprocessing.normalisation, channels=preprocessing.channels))
     for norm, momentum in zip(norms, before, strict=True):
         norm.momentum = momentum
