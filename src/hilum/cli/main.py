@@ -7,7 +7,7 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 
-from hilum.cli import anomalies, commands
+from hilum.cli.commands import answers, data, judging, listing, looking, pages, training
 from hilum.cli.terminal import print_line
 from hilum.errors import HilumError, UsageError
 from hilum.version import __version__
@@ -17,31 +17,31 @@ ABOUT = (
 )
 
 COMMANDS: dict[str, Callable[..., int]] = {
-    "study": commands.study,
-    "audit": commands.audit,
-    "train": commands.train,
-    "tune": commands.tune,
-    "augment": commands.augment,
-    "draw": commands.draw,
-    "evaluate": commands.evaluate,
-    "predict": commands.predict,
-    "export": commands.export,
-    "serve": commands.serve,
-    "explain": commands.explain,
-    "anomaly": anomalies.anomaly,
-    "embed": commands.embed,
-    "neighbors": commands.neighbors,
-    "project": commands.project,
-    "compare": commands.compare,
-    "replay": commands.replay,
-    "plan": commands.plan,
-    "checklist": commands.checklist,
-    "report": commands.report,
-    "verify": commands.verify,
-    "autopsy": commands.autopsy,
-    "recipes": commands.recipes,
-    "models": commands.models,
-    "doctor": commands.doctor,
+    "study": training.study,
+    "audit": data.audit,
+    "train": training.train,
+    "tune": training.tune,
+    "augment": data.augment,
+    "draw": data.draw,
+    "evaluate": judging.evaluate,
+    "predict": answers.predict,
+    "export": answers.export,
+    "serve": answers.serve,
+    "explain": looking.explain,
+    "anomaly": looking.anomaly,
+    "embed": looking.embed,
+    "neighbors": looking.neighbors,
+    "project": looking.project,
+    "compare": judging.compare,
+    "replay": pages.replay,
+    "plan": judging.plan,
+    "checklist": pages.checklist,
+    "report": pages.report,
+    "verify": judging.verify,
+    "autopsy": judging.autopsy,
+    "recipes": listing.recipes,
+    "models": listing.models,
+    "doctor": listing.doctor,
 }
 
 

@@ -1,0 +1,1 @@
+"""The commands: typed signatures that tyro reads; what they need is imported inside."""
