@@ -9,8 +9,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import urllib.error
-import urllib.request
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -199,6 +197,9 @@ def _from_hub(hub_id: str) -> tuple[Path | None, str]:
 
 
 def _answers(address: str) -> bool:
+    import urllib.error  # with TLS behind it: not for everyone who reads a model file
+    import urllib.request
+
     try:
         with urllib.request.urlopen(address, timeout=HUB_TIMEOUT):
             return True
