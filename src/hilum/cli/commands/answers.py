@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 import tyro
 
 from hilum.cli.types import (
+    Count,
     Device,
     File,
     Folder,
@@ -24,7 +25,7 @@ def predict(
     dicom_out: Folder = None,
     untrusted: bool = False,
     force: bool = False,
-    threads: int | None = None,
+    threads: Count = None,
     engine: Literal["auto", "torch", "openvino", "onnxruntime"] = "auto",
     device: Device = "auto",
     json: bool = False,
