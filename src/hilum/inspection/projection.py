@@ -63,12 +63,16 @@ def principal_components(matrix: np.ndarray, count: int = COMPONENTS) -> tuple[n
         matrix: `[N, D]`.
         count: at most min(N, D).
     """
+    from scipy.linalg import eigh
+
     centred = np.asarray(matrix, np.float64) - np.mean(matrix, axis=0, dtype=np.float64)
-    variances, axes = np.linalg.eigh(centred.T @ centred)
-    order = np.argsort(variances)[::-1][: min(count, *matrix.shape)]
-    axes = axes[:, order] * np.sign(axes[np.abs(axes[:, order]).argmax(0), order])  # the sign is not left to chance
-    total = variances.clip(0).sum()
-    return (centred @ axes).astype(np.float32), float(variances[order].clip(0).sum() / total) if total else 1.0
+    scatter = centred.T @ centred
+    dims = len(scatter)
+    variances, axes = eigh(scatter, subset_by_index=(dims - min(count, *matrix.shape), dims - 1), check_finite=False)
+    variances, axes = variances[::-1].clip(0), axes[:, ::-1]
+    axes = axes * np.sign(axes[np.abs(axes).argmax(0), np.arange(axes.shape[1])])  # the sign is not left to chance
+    total = np.trace(scatter)
+    return (centred @ axes).astype(np.float32), min(1.0, float(variances.sum() / total)) if total else 1.0
 
 
 def project(
