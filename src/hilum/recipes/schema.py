@@ -189,6 +189,20 @@ class Anomaly:
 
 
 @dataclass(frozen=True)
+class Distil:
+    """One network that learns from several: what a few of its kind think of each image that they never saw.
+
+    Args:
+        folds: of the training images, patient by patient; one member is trained without each, and says what it thinks
+            of that fold. At least 2.
+        share: weight of what members think in the loss, in [0, 1]; the labels have the rest.
+    """
+
+    folds: int = 5
+    share: float = 0.5
+
+
+@dataclass(frozen=True)
 class Range:
     """Values of one field that `hilum tune` may try.
 
@@ -229,6 +243,7 @@ class Recipe:
             says otherwise; 0 = the command's default.
         neighbors: settings of a k-NN on the trained network's embedding; None = no k-NN.
         anomaly: settings of an anomaly detector; None = a classifier.
+        distil: train members on folds first, and this network on what they think too; None = labels alone.
         search: what `hilum tune` varies when nobody says what.
     """
 
@@ -252,4 +267,5 @@ class Recipe:
     val_fraction: float = 0.0
     neighbors: Neighbors | None = None
     anomaly: Anomaly | None = None
+    distil: Distil | None = None
     search: tuple[Range, ...] = ()

@@ -72,6 +72,7 @@ class Attempts:
             class_weights=weights,
             label_smoothing=settings.label_smoothing,
             mixup=0.0 if self.work.on_features else settings.mixup,
+            soft_share=settings.soft_share,
             ema=0.0 if self.work.on_features else settings.ema,
             seed=settings.seed,
             compiled=self.plan.compiled,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import numpy as np
@@ -34,10 +34,12 @@ class Examples:
     Args:
         inputs: uint8 canvases `[N, S, S]`, or float32 features `[V, N, D]` of V views.
         targets: int64 `[N]`.
+        soft: float32 `[N, K]`, what other networks think of each training image, in probabilities; None = nothing.
     """
 
     inputs: Rows
     targets: np.ndarray
+    soft: np.ndarray | None = None
 
 
 DEVICE_SHARE = 0.5
@@ -77,7 +79,7 @@ def moved(examples: Examples, device: torch.device, block: int = 1024) -> Exampl
     place = torch.empty((len(rows), *np.asarray(rows[:1]).shape[1:]), dtype=torch.uint8, device=device)
     for start in range(0, len(rows), block):
         place[start : start + block] = torch.from_numpy(np.array(rows[start : start + block]))
-    return Examples(DeviceRows(place), examples.targets)
+    return replace(examples, inputs=DeviceRows(place))
 
 
 class ExampleDataset(Dataset):
@@ -93,7 +95,10 @@ class ExampleDataset(Dataset):
         repeats, rows = np.divmod(np.asarray(positions), len(self))
         numbers = zip(rows.tolist(), repeats.tolist(), strict=True)
         seeds = [(self.seed, self.epoch, row, *([repeat] if repeat else [])) for row, repeat in numbers]
-        return {"inputs": self._inputs(rows, seeds), "target": torch.from_numpy(self.examples.targets[rows])}
+        batch = {"inputs": self._inputs(rows, seeds), "target": torch.from_numpy(self.examples.targets[rows])}
+        if self.examples.soft is not None:
+            batch["soft"] = torch.from_numpy(self.examples.soft[rows])
+        return batch
 
     def _inputs(self, rows: np.ndarray, seeds: Sequence[Sequence[int]]) -> torch.Tensor:
         held = self.examples.inputs

@@ -34,17 +34,18 @@ class Mix:
             return inputs
         return torch.lerp(inputs, inputs[self.other.to(inputs.device)], self.share)
 
-    def loss(
-        self, loss: Callable[[torch.Tensor, torch.Tensor], torch.Tensor], logits: torch.Tensor, target: torch.Tensor
-    ) -> torch.Tensor:
-        """A loss against both targets, each by its share.
+    def loss(self, loss: Callable[..., torch.Tensor], logits: torch.Tensor, *targets: torch.Tensor) -> torch.Tensor:
+        """A loss against the targets of both pictures, each by its share.
 
         Args:
+            loss: takes logits and targets.
             logits: `[B, K]` of the blended inputs.
-            target: int64 `[B]`.
+            targets: a row an image each.
         """
-        own = loss(logits, target)
-        return torch.lerp(own, loss(logits, target[self.other.to(target.device)]), self.share) if self.share else own
+        own = loss(logits, *targets)
+        if not self.share:
+            return own
+        return torch.lerp(own, loss(logits, *(each[self.other.to(each.device)] for each in targets)), self.share)
 
 
 def draw_mix(count: int, mixup: float, seed: Sequence[int]) -> Mix:

@@ -35,6 +35,7 @@ class TrainingModule(pl.LightningModule):
         class_weights: float32 `[K]` or None.
         label_smoothing: in [0, 1).
         mixup: how much pictures are mixed, see `draw_mix`; 0 = never.
+        soft_share: weight of a batch's `soft` targets in the loss, where it has any; the labels have the rest.
         ema: decay a step; 0 = no average.
         seed: dropout is drawn from (seed, epoch).
         compiled: let `torch.compile` translate the training step.
@@ -51,6 +52,7 @@ class TrainingModule(pl.LightningModule):
         class_weights: np.ndarray | None = None,
         label_smoothing: float = 0.0,
         mixup: float = 0.0,
+        soft_share: float = 0.0,
         ema: float = 0.0,
         seed: int = 0,
         compiled: bool = False,
@@ -58,6 +60,7 @@ class TrainingModule(pl.LightningModule):
         super().__init__()
         self.network, self.prepare, self.groups, self.phase = network, prepare, list(groups), phase
         self.max_epochs, self.seed, self.lr_scale, self.mixup = max_epochs, seed, 1.0, mixup
+        self.soft_share = soft_share
         self.val_losses: list[float] = []
         weights = None if class_weights is None else torch.from_numpy(class_weights)
         self.loss = nn.CrossEntropyLoss(weights, label_smoothing=label_smoothing)
@@ -89,7 +92,7 @@ class TrainingModule(pl.LightningModule):
     def training_step(self, batch: Batch, batch_idx: int) -> torch.Tensor:
         mix = draw_mix(len(batch["target"]), self.mixup, (self.seed, self.current_epoch, batch_idx))
         logits = self.runs[0](mix.blend(self.prepare(batch["inputs"]))).float()
-        loss = mix.loss(self.loss, logits, batch["target"])
+        loss = mix.loss(self.loss_of, logits, *(batch[name] for name in ("target", "soft") if name in batch))
         right = (logits.detach().argmax(1) == batch["target"]).sum()
         self.pending.append(
             torch.stack([loss.detach() * len(logits), right.float(), right.new_tensor(len(logits)).float()])
@@ -97,6 +100,13 @@ class TrainingModule(pl.LightningModule):
         if len(self.pending) >= self.look_every:
             self.settle()
         return loss
+
+    def loss_of(self, logits: torch.Tensor, target: torch.Tensor, soft: torch.Tensor | None = None) -> torch.Tensor:
+        """The loss against labels `[B]` and, by its share, against probabilities `[B, K]` of other networks."""
+        hard = self.loss(logits, target)
+        if soft is None or not self.soft_share:
+            return hard
+        return torch.lerp(hard, nn.functional.cross_entropy(logits, soft), self.soft_share)
 
     def settle(self) -> None:
         """Adds up what the last steps gave. Looking makes a GPU wait, so it is not done at every step there.

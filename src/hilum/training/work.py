@@ -35,6 +35,7 @@ class Settings:
         balance: see `hilum.data.balance`.
         label_smoothing: share of the target spread over all classes, in [0, 1).
         mixup: see `hilum.training.mixing`; 0 = never.
+        soft_share: weight of the examples' `soft` targets in the loss, in [0, 1].
         ema: decay a step of the average of the weights that is evaluated and kept; 0 = none.
         precision: `auto`, `32` or `bf16`.
         overfit_check: first see whether the network can memorise 16 images.
@@ -44,6 +45,7 @@ class Settings:
     balance: str = "as-is"
     label_smoothing: float = 0.0
     mixup: float = 0.0
+    soft_share: float = 0.0
     ema: float = 0.0
     batch_size: int = 32
     precision: str = "auto"

@@ -96,6 +96,7 @@ def settings_of(recipe: Recipe, options: Options) -> Settings:
         balance=recipe.balance,
         label_smoothing=recipe.label_smoothing,
         mixup=recipe.mixup,
+        soft_share=recipe.distil.share if recipe.distil else 0.0,
         ema=recipe.ema,
         batch_size=recipe.batch_size,
         precision=recipe.precision,

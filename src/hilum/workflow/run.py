@@ -188,8 +188,10 @@ def _train(
     """Trains, saves the model file, predicts validation with it; returns what `environment.json` is to hold."""
     from hilum.inference.device import choose_device
     from hilum.training.fit import fit
+    from hilum.training.keeper import Interrupted
     from hilum.training.loggers import make_loggers
     from hilum.training.stage_plan import stages_of_phases
+    from hilum.workflow.distil import Teaching, with_soft_targets
 
     started = time.monotonic()
     model, preprocessing = network_of(recipe, manifest, options)
@@ -200,10 +202,15 @@ def _train(
     resolved = {**to_json(recipe), "preprocessing": preprocessing.to_json()}
     write_json(run_dir / "recipe.json", resolved)
     cache = open_cache(manifest, preprocessing, study_dir / "cache")
-    val = _examples(manifest, cache, "val")
+    train, val = _examples(manifest, cache, "train"), _examples(manifest, cache, "val")
+    try:
+        teaching = Teaching(recipe, manifest, cache, run_dir, options, device, time_budget, on_step)
+        train, taught, time_budget = with_soft_targets(teaching, train, val)
+    except Interrupted:
+        return {"interrupted": True, "epochs_done": 0}
     result = fit(
         model,
-        _examples(manifest, cache, "train"),
+        train,
         val,
         preprocessing=preprocessing,
         phases=phases,
@@ -216,6 +223,7 @@ def _train(
         allow=allow,
         on_epoch=on_epoch,
     )
+    result.notes.extend([taught] if taught else [])
     rows = manifest.split("val")
     choice = choose_policy(
         recipe, model, preprocessing, val.inputs, rows, val.targets,
