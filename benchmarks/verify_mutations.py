@@ -333,8 +333,14 @@ def _small(study: Path) -> list[Path]:
     return [each for each in study.rglob("*") if each.is_file() and each.relative_to(study).parts[0] != "cache"]
 
 
-def run_mutations(study: Path, data: Path, count: int, seed: int, *, seal: bool, memory: dict) -> list[dict]:
-    """Each mutation with what came of it: `name, file, change, found` (how many differences), `named` (its file is)."""
+def run_mutations(
+    study: Path, data: Path, count: int, seed: int, *, seal: bool, memory: dict, every: int = 0
+) -> list[dict]:
+    """Each mutation with what came of it: `name, file, change, found` (how many differences), `named` (its file is).
+
+    Args:
+        every: a line is printed after so many mutations; 0 prints survivors only.
+    """
     rows = []
     for number, name in enumerate(draw_mutations(count, seed)):
         with mutated(name, study, data, seed * 100_000 + number) as (path, change):
@@ -346,6 +352,8 @@ def run_mutations(study: Path, data: Path, count: int, seed: int, *, seal: bool,
             rows[-1]["named"] = any(each == file or each in file or file in each for each in files)
             if not found.differences:
                 _say(f"  survivor, {'with' if seal else 'without'} the seal: {name}, {file}, {change}")
+            if every and (number + 1) % every == 0:
+                _say(f"  {study.name}: {number + 1} of {count}, {sum(row['found'] > 0 for row in rows)} found")
     return rows
 
 
@@ -376,7 +384,9 @@ def main() -> None:
         began = time.monotonic()
         for number, (study, data) in enumerate(studies):
             share = wanted[seal] // len(studies)
-            every += run_mutations(study, data, share, options.seed + 10 * number + 1, seal=seal, memory=memory)
+            every += run_mutations(
+                study, data, share, options.seed + 10 * number + 1, seal=seal, memory=memory, every=25
+            )
         _report(every, "with the seal" if seal else "without the seal", time.monotonic() - began)
     if options.out:
         options.out.write_text(json.dumps({"with_seal": rows[True], "without_seal": rows[False]}, indent=1) + "\n")

@@ -10,6 +10,7 @@ import pytest
 from hilum.data.manifest import read_manifest
 from hilum.data.predictions import Predictions, read_predictions
 from hilum.errors import DataError
+from hilum.evaluation.ledger import record_opening
 from hilum.evaluation.subgroups import find_subgroups
 from hilum.evaluation.values import read_evaluations
 from hilum.labels import LabelSet
@@ -47,13 +48,36 @@ def test_it_says_what_it_is_not_for_and_what_is_missing(study):
 
 def test_a_card_of_validation_only_says_so(make_study):
     card = render_card(make_study(test=False) / RUN)
-    assert "the test split was not opened for this model" in card and "Never, as far as the ledger" in card
+    assert "the test split was not opened for this model" in card and "never, as far as the ledger" in card
 
 
 def test_openings_are_counted(make_study):
     study = make_study(openings=3)
     assert "3 times in this study, 3 times by this run" in render_card(study / RUN)
-    assert "Once in this study" in render_card(study / RUN, openings=1)
+    assert "once in this study" in render_card(study / RUN, openings=1)
+
+
+def test_looks_at_other_data_are_listed_and_are_no_looks_at_test(make_study):
+    study = make_study(openings=1)
+    record_opening(
+        study, run=RUN, recipe=RUN, model_sha256="0" * 64, predictions="theirs/predictions-other.parquet", images=77,
+        reason="hilum evaluate theirs", split="other",
+    )  # fmt: skip
+    card = render_card(study / RUN)
+    assert "once in this study" in card and "Other data: once" in card
+    assert "| other data | finetuned-small | hilum evaluate theirs | 77 | `theirs/predictions-other.parquet` |" in card
+
+
+def test_sure_mistakes_are_counted(study):
+    predictions = read_predictions(study / RUN / "predictions-test.parquet")
+    sure = [max(row) >= 0.9 for row in predictions.probs]
+    wrong = [
+        list(row).index(max(row)) != target for row, target in zip(predictions.probs, predictions.target, strict=True)
+    ]
+    both = sum(a and b for a, b in zip(sure, wrong, strict=True))
+    said = re.findall(r"(\d+) of its (\d+) wrong answers? on test came with", render_card(study / RUN))
+    assert said == ([(str(both), str(sum(wrong)))] if both else [])
+    assert "Nothing of the kind was looked into" in render_card(study / RUN)
 
 
 def test_a_collapsed_model_is_worth_nothing(make_study):

@@ -1,5 +1,6 @@
 """After looks into a study: its pages tell of them, `hilum verify` passes, and what is changed then is still found."""
 
+import json
 import re
 import shutil
 
@@ -7,7 +8,8 @@ import pytest
 
 import hilum
 from hilum.cli.main import main
-from hilum.evaluation import read_ledger
+from hilum.evaluation import read_evaluations, read_ledger
+from hilum.report.words import render_estimate
 from hilum.workflow.record import locked
 from hilum.workflow.seal import SEVERAL, extend_seal, read_seal
 from hilum.workflow.supplement import renew_study
@@ -59,6 +61,20 @@ def test_every_page_tells_of_every_look_and_verify_passes(looked_into, capsys):
         assert each.reason in report and each.predictions_sha256[:12] in report
     card = (looked_into / "tiny" / "model-card.md").read_text()
     assert all(each.reason in card for each in openings if each.split == "test")
+
+
+def test_the_card_says_what_the_looks_came_to(looked_into):
+    card = (looked_into / "tiny" / "model-card.md").read_text()
+    part = card[card.index("## What it knows and looks at") : card.index("## The data")]
+    folder = looked_into / "tiny" / "inspection"
+    known = [folder / "neighbors" / "metrics.json"] if (folder / "neighbors" / "metrics.json").exists() else []
+    for path in known:
+        accuracy = read_evaluations(path)["test"].overall["accuracy"]
+        assert render_estimate(accuracy, percent=True).replace("\u00a0", " ") in part.replace("\\", "")
+    detected = json.loads((looked_into / "tiny" / "anomaly" / "anomaly.json").read_text())
+    best = max(each["splits"]["test"]["auroc"]["value"] for each in detected["detectors"])
+    assert f"AUROC of {best:.2f}" in part and "**`hilum anomaly`.**" in part
+    assert known or "Nothing of the kind" not in part
 
 
 def test_pages_of_single_looks_are_sealed(looked_into):

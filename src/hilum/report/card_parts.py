@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from hilum.evaluation.subgroups import find_subgroups
 from hilum.evaluation.values import Evaluation, estimate_of
 from hilum.report.answers import CARD_FIELDS
+from hilum.report.card_looks import describe_looks, find_failures
 from hilum.report.markdown import bullets, code, plain, prose, table
 from hilum.report.sections.headline import NOT_FOR
 from hilum.report.sections.making import flatten
@@ -54,8 +55,9 @@ def render_parts(facts: CardFacts) -> str:
         f"## Figures\n\n{_figures(facts)}",
         f"## Probabilities and thresholds\n\n{_calibration(facts)}",
         f"## Where it fails\n\n{_failures(facts)}",
+        f"## What it knows and looks at\n\n{_spaces(describe_looks(facts))}",
         f"## The data\n\n{_data(facts)}",
-        f"## How often the test split was opened\n\n{_openings(facts)}",
+        f"## What was opened, and how often\n\n{_openings(facts)}",
         f"## How it was made\n\n{_making(facts)}",
         f"## For people to fill in\n\n{_fields(facts)}",
     ]
@@ -179,7 +181,7 @@ def _calibration(facts: CardFacts) -> str:
 
 def _failures(facts: CardFacts) -> str:
     evaluation = _headline(facts)
-    lines = [*_weakest(evaluation), *_subgroups(facts)]
+    lines = [*_weakest(evaluation), *map(plain, find_failures(facts)), *_subgroups(facts)]
     lines += [f"{plain(verdict.sentence)}" for verdict in evaluation.verdicts]
     lines += [plain(each["sentence"]) for each in facts.guards]
     for finding in facts.audit.findings if facts.audit else ():
@@ -259,18 +261,28 @@ def _data(facts: CardFacts) -> str:
 def _openings(facts: CardFacts) -> str:
     opened = [each for each in facts.ledger if each.split == "test"]
     own = [each for each in opened if each.run == facts.model]
-    if not opened:
-        return "Never, as far as the ledger of the study says."
-    text = [
-        f"{capitalise(render_times(len(opened)))} in this study, {render_times(len(own))} by this run. Every further "
-        "look makes a figure more optimistic, if something is chosen by it."
-    ]
+    text = ["The test split: never, as far as the ledger of the study says."]
+    if opened:
+        text = [
+            f"The test split: {render_times(len(opened))} in this study, {render_times(len(own))} by this run. Every "
+            "further look makes a figure more optimistic, if something is chosen by it."
+        ]
+    elsewhere = len(facts.ledger) - len(opened)
+    if elsewhere:
+        text.append(f"Other data: {render_times(elsewhere)}; their figures lie where the predictions do.")
     others = facts.study.get("other_openings") or ()
     if others:
         looks = sum(int(each["openings"]) for each in others)
-        text.append(f"Other studies beside this one opened the same images {render_times(looks)}.")
-    rows = [[render_time(each.time), plain(each.run), plain(each.reason), f"{each.images:,}"] for each in opened]
-    return "\n\n".join([*map(_spaces, text), table(["when", "run", "why", "images"], rows)])
+        text.append(f"Other studies beside this one opened the same test images {render_times(looks)}.")
+    rows = [
+        [
+            render_time(each.time), plain(SPLITS.get(each.split, each.split)), plain(each.run), plain(each.reason),
+            f"{each.images:,}", code(each.predictions),
+        ]
+        for each in facts.ledger
+    ]  # fmt: skip
+    listed = [table(["when", "what", "run", "why", "images", "predictions"], rows)] if rows else []
+    return "\n\n".join([*map(_spaces, text), *listed])
 
 
 def _making(facts: CardFacts) -> str:

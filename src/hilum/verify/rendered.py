@@ -39,7 +39,7 @@ def check_report(book: Book, folder: Path, pictures: Pictures) -> None:
             about: Study = replace(study, manifest=shown, ledger=lines)
             return str(render_page(about))
 
-        made = _inputs_of(folder, pictures)
+        made = _inputs_of(folder, pictures.sound.tobytes())
 
         def recalled(root: Path, openings: int) -> str:
             return book.recall(("report", str(root), openings, made), lambda: render(root, openings))
@@ -78,7 +78,8 @@ def check_audit_page(book: Book, folder: Path, pictures: Pictures) -> None:
 
 def check_texts(book: Book, folder: Path, runs: Sequence[str]) -> None:
     """Model cards and checklists, written from the same files."""
-    openings = _openings(folder)
+    answers = (folder / ANSWERS).read_bytes() if (folder / ANSWERS).is_file() else b""
+    openings, made = _openings(folder), _inputs_of(folder, answers)
     for run in runs:
         if (folder / run / CARD).exists():
             with book.check(f"the model card of {run}", f"{run}/{CARD}"):
@@ -88,9 +89,13 @@ def check_texts(book: Book, folder: Path, runs: Sequence[str]) -> None:
     for kind in ("csv", "html", "md"):
         if (folder / f"checklist.{kind}").exists():
             with book.check(f"the checklist, {kind}", f"checklist.{kind}"):
-                from hilum.report.checklist import render_checklist
+                from hilum.report.checklist import RENDERERS, read_checklist
 
-                _check_text(book, folder, f"checklist.{kind}", partial(render_checklist, folder, kind), openings)
+                def render(openings: int, kind: str = kind) -> str:
+                    key = ("checklist", openings, made)
+                    return RENDERERS[kind](book.recall(key, lambda: read_checklist(folder, openings=openings)))
+
+                _check_text(book, folder, f"checklist.{kind}", render, openings)
 
 
 def _openings(folder: Path) -> int:
@@ -133,11 +138,15 @@ def _compare(book: Book, path: Path, pictures: Pictures, render: Callable[[Path]
     compare_page(book, path.name, _as_written(expected), found, pictures=pictures.root is not None)
 
 
-def _inputs_of(folder: Path, pictures: Pictures) -> str:
-    """Digest of all that a page may be made from."""
+def _inputs_of(folder: Path, others: bytes) -> str:
+    """Digest of all that a page may be made from.
+
+    Args:
+        others: what is not sealed and goes into it: which pictures are sound, what people answered.
+    """
     files, _ = hash_files(folder)
     pages = {name: digest for name, digest in files.items() if not name.endswith((".html", ".svg"))}
-    return hashlib.sha256(repr((sorted(pages.items()), pictures.sound.tobytes())).encode()).hexdigest()
+    return hashlib.sha256(repr((sorted(pages.items()), others)).encode()).hexdigest()
 
 
 def _text(path: Path) -> str:

@@ -2,6 +2,7 @@
 
 from hilum.report.checklist.checklist import (
     FILES,
+    RENDERERS,
     Checklist,
     Entry,
     describe_counts,
@@ -12,6 +13,6 @@ from hilum.report.checklist.checklist import (
 )
 
 __all__ = [
-    "FILES", "Checklist", "Entry", "describe_counts", "read_checklist", "render_checklist", "write_checklist",
-    "write_form",
+    "FILES", "RENDERERS", "Checklist", "Entry", "describe_counts", "read_checklist", "render_checklist",
+    "write_checklist", "write_form",
 ]  # fmt: skip

@@ -47,7 +47,7 @@ class Example:
 
 def make_exam(study: Study) -> Section | None:
     """A table of methods by tests, with a plain sentence above and the two curves below."""
-    exam = read_exam(study)
+    exam = read_exam(study.chosen.folder) if study.chosen else None
     if exam is None:
         return None
     shown = exam["methods"][exam["shown"]]
@@ -72,7 +72,7 @@ def make_exam(study: Study) -> Section | None:
 
 def make_mapped_mistakes(study: Study) -> Section | None:
     """The surest mistakes, what the map marks for the wrong answer and for the true one, then right answers."""
-    exam = read_exam(study)
+    exam = read_exam(study.chosen.folder) if study.chosen else None
     if exam is None or study.chosen is None or not exam["examples"]:
         return None
     folder = study.chosen.folder / FOLDER
@@ -89,10 +89,10 @@ def make_mapped_mistakes(study: Study) -> Section | None:
     return Section("Where it looked when it was wrong", html)
 
 
-def read_exam(study: Study) -> dict[str, Any] | None:
-    """What the study found out about heat maps; None where it held no exam."""
-    path = study.chosen.folder / FOLDER / EXAM if study.chosen else None
-    if path is None or not path.exists():
+def read_exam(run_dir: Path) -> dict[str, Any] | None:
+    """What the study found out about a run's heat maps; None where it held no exam."""
+    path = run_dir / FOLDER / EXAM
+    if not path.exists():
         return None
     exam = json.loads(path.read_text(encoding="utf-8"))
     return {**exam, "shown_at": NAMES[exam["shown"]]}

@@ -58,7 +58,7 @@ class Example:
 
 def make_neighbors(study: Study) -> Section | None:
     """The figures of the chosen run's k-NN; nothing where none was made."""
-    found = _read(study)
+    found = read_neighbors(study.chosen.folder) if study.chosen else None
     if found is None:
         return None
     document, evaluations = found
@@ -70,7 +70,7 @@ def make_neighbors(study: Study) -> Section | None:
             document["in_words"],
             document["index"]["images"],
             f"{run}/neighbors",
-            _sampled(document),
+            describe_sample(document),
             chosen=document["chosen"]["tried"] > 1,
         ),
     )
@@ -78,7 +78,7 @@ def make_neighbors(study: Study) -> Section | None:
 
 def make_neighbor_examples(study: Study) -> Section | None:
     """Some pictures beside the training pictures that lie nearest to them."""
-    found = _read(study)
+    found = read_neighbors(study.chosen.folder) if study.chosen else None
     if found is None or not found[0]["examples"]:
         return None
     document, evaluations = found
@@ -209,7 +209,7 @@ def _example(
     return Example(picture(each["image_path"]), true, coloured(each["said"]), share, near, leak, end_sentence(refused))
 
 
-def _sampled(document: Mapping[str, Any]) -> list[str]:
+def describe_sample(document: Mapping[str, Any]) -> list[str]:
     """A sentence where not every picture could be embedded in the time there was."""
     images = document["about"].get("images", {})
     short = [f"{done:,} of {of:,} {SPLITS.get(split, split)}" for split, (done, of) in images.items() if done < of]
@@ -219,9 +219,10 @@ def _sampled(document: Mapping[str, Any]) -> list[str]:
     return [f"The time was enough for {share} of the pictures, drawn by the seed: {', '.join(short)} pictures."]
 
 
-def _read(study: Study) -> tuple[dict[str, Any], dict[str, Evaluation]] | None:
-    folder = study.chosen.folder / "inspection" / "neighbors" if study.chosen else None
-    if folder is None or not (folder / "neighbors.json").exists() or not (folder / "metrics.json").exists():
+def read_neighbors(run_dir: Path) -> tuple[dict[str, Any], dict[str, Evaluation]] | None:
+    """What a study found out about a run's neighbours, and the figures by split; None where it did not look."""
+    folder = run_dir / "inspection" / "neighbors"
+    if not (folder / "neighbors.json").exists() or not (folder / "metrics.json").exists():
         return None
     document = json.loads((folder / "neighbors.json").read_text(encoding="utf-8"))
     return document, read_evaluations(folder / "metrics.json")
