@@ -59,10 +59,12 @@ def build_dataset(
     Raises:
         DataError: no file can be read, or what is left makes no study.
     """
-    paths = [listing.root / name for name in listing.table["image_path"]]
+    paths = [listing.root / name for name in listing.table["image_path"].tolist()]
     with ExitStack() as stack:
         writers = [stack.enter_context(CanvasWriter(cache_dir, len(paths), each)) for each in _distinct(preprocessings)]
         facts = scan_images(paths, writers, on_progress)
+        for writer in writers:
+            writer.settle()
         table = pd.concat([listing.table, facts], axis=1)
         quarantine = _quarantine(table, listing)
         sound = table[table["code"].isna()].drop(columns=["code", "reason"]).reset_index(drop=True)

@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from hilum.data.row_file import RowFile
 from hilum.errors import DataError
 from hilum.transforms import Preprocessing
 
@@ -65,7 +66,7 @@ class CanvasView:
 
 
 KEPT_MAPPED = 256 << 20
-"""Bytes that are read from, or written to, a map before its pages are let go."""
+"""Bytes that are read from a map before its pages are let go."""
 
 _mapped: dict[int, int] = {}
 
@@ -128,13 +129,11 @@ class CanvasWriter:
         self.partial = folder / f".partial-{os.getpid()}-{os.urandom(4).hex()}"
         self.partial.mkdir(parents=True)
         side = preprocessing.image_size
-        self.canvases = np.lib.format.open_memmap(
-            self.partial / "canvases.npy", mode="w+", dtype=np.uint8, shape=(count, side, side)
-        )
+        self._rows = RowFile(self.partial / "canvases.npy", (count, side, side))
         try:
             reserve(self.partial / "canvases.npy")
         except OSError as error:
-            shutil.rmtree(self.partial, ignore_errors=True)
+            self.__exit__()
             raise DataError(
                 str(folder),
                 expected=f"{count * side * side / 1e6:,.0f} MB of free space for the decoded images",
@@ -146,12 +145,16 @@ class CanvasWriter:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._rows.close()
         shutil.rmtree(self.partial, ignore_errors=True)
 
     def put(self, position: int, canvas: np.ndarray) -> None:
         """Writes one canvas; safe from many threads."""
-        self.canvases[position] = canvas
-        let_go(self.canvases, canvas.nbytes)
+        self._rows.put(position, canvas)
+
+    def settle(self) -> None:
+        """All canvases are there: the disk may begin while something else is done before `finish`."""
+        self._rows.settle()
 
     def finish(self, sha256: Sequence[str | None], wanted: Iterable[str]) -> CanvasCache:
         """Puts the cache into its place.
@@ -161,7 +164,7 @@ class CanvasWriter:
             wanted: the files of the manifest, which the cache is named after.
         """
         row_of = {digest: row for row, digest in enumerate(sha256) if digest is not None}
-        self.canvases.flush()
+        self._rows.finish()
         (self.partial / "index.json").write_text(json.dumps(row_of))
         place = self.folder / cache_key(wanted, self.preprocessing)
         try:

@@ -50,8 +50,8 @@ def label_rule(labels: str) -> LabelOf:
 
 def by_folder(path: str) -> str | None:
     """The first folder below the split's folder."""
-    parts = PurePosixPath(path).parts
-    return parts[0] if len(parts) > 1 else None
+    folder, below, _ = path.partition("/")
+    return folder if below else None
 
 
 def by_kermany_name(path: str) -> str | None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from pathlib import PurePosixPath
 from typing import Any
 
 import pandas as pd
@@ -144,7 +143,7 @@ def _inferred(paths: Sequence[str]) -> tuple[PatientRule, list[str | None]]:
 
 def _folder_rule(paths: Sequence[str]) -> PatientRule:
     """A folder for each patient below the class folder, where that is how the data lie."""
-    parents = [str(PurePosixPath(path).parent) for path in paths]
+    parents = [path.rpartition("/")[0] for path in paths]
     deep = all(parent.count("/") >= 1 for parent in parents)
     if deep and len(set(parents)) > max(20, len(paths) // 50):
         below_class = r"^(?:(?:train|training|val|valid|validation|test|testing)/)?[^/]+/([^/]+)/"
@@ -158,9 +157,12 @@ def _examples(paths: Sequence[str], keys: pd.Series, own: Sequence[bool]) -> lis
     order = sizes.where(~pd.Series(own), 0).sort_values(ascending=False, kind="stable").index
     seen: dict[str, int] = {}
     chosen: list[dict[str, str]] = []
+    names = keys.tolist()
     for position in order:
-        key = str(keys[position])
+        if len(chosen) == 5:
+            break
+        key = str(names[position])
         seen[key] = seen.get(key, 0) + 1
-        if seen[key] <= 2 and len(chosen) < 5:
+        if seen[key] <= 2:
             chosen.append({"image_path": paths[position], "patient_id": key})
     return chosen

@@ -82,7 +82,7 @@ def describe(image: Image) -> dict[str, Any]:
     """Header facts and two figures of the grey levels, flat, as manifest columns."""
     import cv2
 
-    full = float(np.iinfo(image.pixels.dtype).max)
+    full = 255.0 if image.pixels.dtype == np.uint8 else 65535.0
     (mean,), (contrast,) = (figure[0] for figure in cv2.meanStdDev(image.pixels))
     facts = {name: getattr(image.acquisition, name) for name in _ACQUIRED}
     facts["header_patient_id"], facts["header_view"] = facts.pop("patient_id"), facts.pop("view")

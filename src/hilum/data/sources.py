@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import posixpath
 import unicodedata
 from dataclasses import dataclass, field, replace
@@ -50,10 +51,10 @@ class Listing:
 
     def digest(self) -> str:
         """Changes when a file is added, removed, replaced or touched, or a label or split changes."""
-        lines = []
-        for row in self.table.itertuples(index=False):
+        lines, root, at = [], str(self.root), self.table.columns.get_loc("image_path")
+        for row in self.table.itertuples(index=False, name=None):
             try:
-                stat = (self.root / row.image_path).stat()
+                stat = os.stat(os.path.join(root, row[at]))  # noqa: PTH116, PTH118 - a Path for each takes twice as long
                 state = f"{stat.st_size} {stat.st_mtime_ns}"
             except OSError:
                 state = "gone"
@@ -128,8 +129,9 @@ def _list_folder(data: Path, rule, labels: str) -> Listing:
     split_folders = _split_folders(data)
     ours, rows, passed_over = _our_folders(data), [], dict[str, int]()
     unlabelled, unwritable = list[str](), list[str]()
+    above = f"{data.as_posix().rstrip('/')}/"
     for path in find_images(data):
-        relative = path.relative_to(data).as_posix()
+        relative = path.as_posix().removeprefix(above)
         top, _, below = relative.partition("/")
         split = split_folders.get(top)
         if top in ours or (split_folders and split is None):

@@ -26,8 +26,12 @@ def looks_like_image(path: Path) -> bool:
 
     Hidden files and names such as `DICOMDIR` and `README` are none.
     """
-    stem, dot, suffix = path.name.lower().rpartition(".")
-    if path.name.startswith("."):
+    return _sounds_like_image(path.name)
+
+
+def _sounds_like_image(name: str) -> bool:
+    stem, dot, suffix = name.lower().rpartition(".")
+    if name.startswith("."):
         return False
     if not dot:
         return suffix not in _NOT_PICTURES
@@ -54,13 +58,15 @@ def find_images(root: Path) -> list[Path]:
         return [root] if _counts(root) else []
     if not root.is_dir():
         raise DataError(str(root), expected="a folder of pictures", found="nothing there")
-    return sorted((path for path in _files(root) if _counts(path)), key=lambda path: path.as_posix())
+    found = (entry.path for entry in _files(root) if _counts(entry))
+    return [Path(path) for path in sorted(found, key=lambda path: path.replace(os.sep, "/"))]
 
 
-def _counts(path: Path) -> bool:
-    if not looks_like_image(path):
+def _counts(file: Path | os.DirEntry[str]) -> bool:
+    if not _sounds_like_image(file.name):
         return False
-    return path.suffix.lower() in _PICTURE_SUFFIXES or _holds_picture(path)
+    _, dot, suffix = file.name.lower().rpartition(".")
+    return dot + suffix in _PICTURE_SUFFIXES or _holds_picture(Path(file))
 
 
 def _holds_picture(path: Path) -> bool:
@@ -74,7 +80,7 @@ def _holds_picture(path: Path) -> bool:
         return True
 
 
-def _files(root: Path) -> Iterator[Path]:
+def _files(root: Path) -> Iterator[os.DirEntry[str]]:
     """All files below; folders proper come before links to folders, so that a loop is entered by its real name."""
     folders, links, entered = [root], list[Path](), set[tuple[int, int]]()
     while folders or links:
@@ -85,7 +91,7 @@ def _files(root: Path) -> Iterator[Path]:
         entered.add((status.st_dev, status.st_ino))
         for entry in _entries(folder):
             if not _is_folder(entry):
-                yield Path(entry.path)
+                yield entry
             elif not entry.name.startswith(".") and entry.name.lower() not in _SKIPPED_FOLDERS:
                 (links if entry.is_symlink() else folders).append(Path(entry.path))
 

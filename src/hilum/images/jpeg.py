@@ -68,11 +68,12 @@ def _grey_in_colour(data: bytes, header: JpegHeader, request: Request) -> np.nda
     if header.components != 3 or header.height * header.width > _MOST_COLOUR * scale * scale:
         return None
     try:
-        channels = cv2.split(_at_scale(data, header, "RGB", scale, strict=True))
+        # The quick upsampling of the colours changes nothing where there are none.
+        red, green, blue = cv2.split(_at_scale(data, header, "RGB", scale, strict=True, fastupsample=True))
     except ValueError:
         return None
-    red, green, blue = (channel.tobytes() for channel in channels)
-    return channels[0] if red == green == blue else None
+    differ = cv2.norm(red, green, cv2.NORM_INF) or cv2.norm(red, blue, cv2.NORM_INF)
+    return None if differ else red
 
 
 def _decoded(data: bytes, header: JpegHeader, request: Request) -> tuple[np.ndarray, list[str]]:
@@ -113,7 +114,9 @@ def _grey(data: bytes, header: JpegHeader, scale: int, name: str, *, strict: boo
     return to_grey(rgb)
 
 
-def _at_scale(data: bytes, header: JpegHeader, colorspace: str, scale: int, *, strict: bool) -> np.ndarray:
+def _at_scale(
+    data: bytes, header: JpegHeader, colorspace: str, scale: int, *, strict: bool, fastupsample: bool = False
+) -> np.ndarray:
     """Decodes at 1/scale, computed in the inverse DCT.
 
     Returns:
@@ -128,6 +131,7 @@ def _at_scale(data: bytes, header: JpegHeader, colorspace: str, scale: int, *, s
         min_height=-(-header.height // scale),
         min_width=-(-header.width // scale),
         min_factor=scale,
+        fastupsample=fastupsample,
         strict=strict,
     )
 

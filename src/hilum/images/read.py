@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import replace
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 
 from hilum.images.boundary import NeedsSandbox, typed_errors
@@ -68,12 +67,19 @@ def decode(data: bytes, request: Request) -> Image:
         NeedsSandbox: only a codec that may abort knows the kind, and the request does not allow that.
     """
     with typed_errors(request.name):
-        image = _decoder(sniff(data), request.name)(data, request)
+        image = _decode_as(sniff(data), data, request)
         warnings = (*image.warnings, "blank") if is_blank(image.pixels) else image.warnings
-        return replace(image, warnings=warnings, sha256=hashlib.sha256(data).hexdigest())
+        return Image(image.pixels, image.acquisition, warnings, hashlib.sha256(data).hexdigest())
 
 
-def _decoder(kind: str, name: str) -> Callable[[bytes, Request], Image]:
+def _decode_as(kind: str, data: bytes, request: Request) -> Image:
+    if kind not in READABLE:
+        raise rejection("unsupported" if kind in PICTURES else "not-an-image", request.name, kind)
+    return _decoder(kind)(data, request)
+
+
+@cache
+def _decoder(kind: str) -> Callable[[bytes, Request], Image]:
     """The decoder of a kind; its libraries are imported when the first file of the kind is met."""
     if kind == "JPEG":
         from hilum.images.jpeg import decode_jpeg
@@ -83,8 +89,6 @@ def _decoder(kind: str, name: str) -> Callable[[bytes, Request], Image]:
         from hilum.images.dicom import decode_dicom
 
         return decode_dicom
-    if kind in READABLE:
-        from hilum.images.raster import decode_raster
+    from hilum.images.raster import decode_raster
 
-        return partial(decode_raster, kind)
-    raise rejection("unsupported" if kind in PICTURES else "not-an-image", name, kind)
+    return partial(decode_raster, kind)

@@ -59,7 +59,7 @@ def is_blank(pixels: np.ndarray) -> bool:
     import cv2
 
     darkest, brightest, _, _ = cv2.minMaxLoc(pixels)
-    return brightest - darkest < 0.01 * np.iinfo(pixels.dtype).max
+    return brightest - darkest < 0.01 * (255 if pixels.dtype == np.uint8 else WHITE)
 
 
 def percentile_range(values: np.ndarray, counts: np.ndarray) -> tuple[float, float]:
