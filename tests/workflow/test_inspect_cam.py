@@ -25,7 +25,7 @@ def context(trained, tmp_path):
 
 
 def test_it_is_a_part_of_every_study():
-    assert "cam" in [name for name, _, _ in PARTS]
+    assert "cam" in [name for name, *_ in PARTS]
 
 
 def test_exam_maps_and_pictures_are_written_and_shown(context):

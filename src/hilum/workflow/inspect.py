@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -73,13 +74,16 @@ def _projection(context: InspectionContext) -> None:
     inspect_projection(context)
 
 
-PARTS: tuple[tuple[str, str, Part], ...] = (
-    ("neighbors", "k-NN on the embedding was not evaluated to the end", _neighbors),
-    ("projection", "The map of the embedding was not drawn", _projection),
-    ("anomaly", "Anomalies were not looked for to the end", _anomaly),
-    ("cam", "The heat maps were not examined to the end", _heat_maps),
+PARTS: tuple[tuple[str, str, Part, float], ...] = (
+    ("neighbors", "k-NN on the embedding was not evaluated to the end", _neighbors, 1.0),
+    ("projection", "The map of the embedding was not drawn", _projection, 1.0),
+    ("anomaly", "Anomalies were not looked for to the end", _anomaly, 1.5),
+    ("cam", "The heat maps were not examined to the end", _heat_maps, 2.5),
 )
-"""Name of the folder, words for what failed, the part."""
+"""Name of the folder, words for what failed, the part, and how much of the time it needs beside the others."""
+
+EMBEDDING, LEAST = 0.5, 0.1
+"""Of the seconds for all parts: what the one pass over all images may take at most, and what each part has at least."""
 
 
 def inspect_run(
@@ -101,26 +105,44 @@ def inspect_run(
     Returns:
         Name of each part that came through -> its seconds.
     """
-    took: dict[str, float] = {}
     ends = time.monotonic() + seconds
-    for number, (name, words, part) in enumerate(PARTS):
-        share = max(ends - time.monotonic(), 1.0) / (len(PARTS) - number)
-        began = time.monotonic()
-        context = InspectionContext(study_dir, run, manifest, options, test_opened, share, on_step)
-        if _is_done(context, name):
-            continue
-        try:
+
+    def context_of(share: float) -> InspectionContext:
+        return InspectionContext(study_dir, run, manifest, options, test_opened, share, on_step)
+
+    whole = sum(weight for *_, weight in PARTS)
+    pending = [part for part in PARTS if not _is_done(context_of(seconds * part[3] / whole), part[0])]
+    if pending:
+        with _told("The images were not all embedded", voice):
+            _embed_all(context_of(EMBEDDING * seconds))
+    took: dict[str, float] = {}
+    for number, (name, words, part, weight) in enumerate(pending):
+        share = weight / sum(each[3] for each in pending[number:]) * (ends - time.monotonic())
+        context, began = context_of(max(share, LEAST * seconds)), time.monotonic()
+        with _told(words, voice):
             part(context)
-        except HilumError as error:
-            voice.warn(f"{words}: {error}")
-        except Exception as error:  # the figures that are there already go into the report all the same
-            voice.warn(f"{words}: {type(error).__name__}: {' '.join(str(error).split())[:200]}")
-        else:
             took[name] = round(time.monotonic() - began, 2)
-            write_json(
-                context.folder(name) / DONE, {**_identity(context), "seconds": share, "files": _files(context, name)}
-            )
+            write_json(context.folder(name) / DONE, _record(context, name))
     return took
+
+
+@contextmanager
+def _told(words: str, voice: Voice) -> Iterator[None]:
+    """What fails within is a warning: the figures that are there already go into the report all the same."""
+    try:
+        yield
+    except HilumError as error:
+        voice.warn(f"{words}: {error}")
+    except Exception as error:
+        voice.warn(f"{words}: {type(error).__name__}: {' '.join(str(error).split())[:200]}")
+
+
+def _embed_all(context: InspectionContext) -> None:
+    """One pass over all images, or as many as the time allows: every part takes what it gives."""
+    from hilum.workflow.inspect_embeddings import embeddings_of
+
+    splits = ("train", "val", "test") if context.test_opened else ("train", "val")
+    embeddings_of(context, splits, seconds=context.seconds)
 
 
 MORE_TIME = 2.0
@@ -133,6 +155,10 @@ def _is_done(context: InspectionContext, name: str) -> bool:
     identity = _identity(context)
     same = {key: known.get(key) for key in identity} == identity
     return same and context.seconds < MORE_TIME * known["seconds"] and known["files"] == _files(context, name)
+
+
+def _record(context: InspectionContext, name: str) -> dict[str, Any]:
+    return {**_identity(context), "seconds": context.seconds, "files": _files(context, name)}
 
 
 def _identity(context: InspectionContext) -> dict[str, Any]:

@@ -69,7 +69,7 @@ def find_anomalies(context: InspectionContext) -> None:
         write_json(folder / DOCUMENT, {"skipped": str(error)})
         return
     # Before the test split is opened: a threshold that cannot be set has no test figure.
-    known = embeddings_of(context, ("train", "val"), seconds=0.4 * context.seconds).table
+    known = embeddings_of(context, ("train", "val")).table
     found = int(((known["split"] == "val") & (known["label"] == normal)).sum())
     needed = math.ceil(1 / RATE) - 1
     if found < needed:
@@ -85,7 +85,7 @@ def find_anomalies(context: InspectionContext) -> None:
         opening = record_scoring(
             context.study_dir, context.run, "anomaly detectors", model_path, folder / SCORES, images, reason
         )
-    embeddings = embeddings_of(context, ("train", *splits), seconds=0.6 * context.seconds)
+    embeddings = embeddings_of(context, ("train", *splits))
     looked = _Looked(context, normal, folder, began + context.seconds, embeddings)
     scores = embedding_scores(embeddings.table, embeddings.matrix, normal, model=context.run)
     scores = looked.with_patches(scores)

@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 
 EMBEDDINGS = "inspection/embeddings.parquet"
 """Below a run's folder."""
-AT_ONCE = 512
-"""Images between two looks at the clock: enough for a faster engine than torch to pay."""
+AT_ONCE, MOST_AT_ONCE = 512, 2048
+"""Images between two looks at the clock: enough for a faster engine than torch to pay, and as few as end in time."""
 FIRST = 1000
 """Images of each split that come before the rest of any."""
 
@@ -41,12 +41,13 @@ def embeddings_of(
 ) -> Embeddings:
     """What enters the head of the chosen run's model, for each image of some splits.
 
-    What an earlier call computed is read from the run's folder; what is missing is computed now, as far as the time
-    goes, and added there. `about["images"]` says for each split how many of its images are there, and of how many.
+    One pass serves every part: what an earlier call computed is read from the run's folder. `about["images"]` says for
+    each split how many of its images are there, and of how many.
 
     Args:
         splits: of the manifest; `test` only after it was opened.
-        seconds: for computing; the part's own when None.
+        seconds: for computing what is missing. None takes what is there, as long as that is some of every split, and
+            else computes for as long as the part has.
 
     Raises:
         DataError: the test split is asked for and was not opened.
@@ -60,6 +61,7 @@ def embeddings_of(
         context.options,
         splits,
         seconds=context.seconds if seconds is None else seconds,
+        some_do=seconds is None,
         on_step=context.on_step,
     )
 
@@ -72,12 +74,14 @@ def embed_run(
     splits: Sequence[str] = ("train", "val"),
     *,
     seconds: float | None = None,
+    some_do: bool = False,
     on_step: Callable[[int, int, str], None] | None = None,
 ) -> Embeddings:
     """As `embeddings_of`, for any run of a study.
 
     Args:
         seconds: None = as long as it takes.
+        some_do: compute nothing where some images of every split are there.
         on_step: told (done, of how many, what) now and then.
     """
     from hilum.models import load_model
@@ -90,7 +94,8 @@ def embed_run(
     known = _known(place, key)
     rows = manifest.table[manifest.table["split"].isin(splits)]
     missing = rows if known is None else rows[~rows["image_path"].isin(known.table["image_path"])]
-    if len(missing):
+    enough = some_do and known is not None and set(rows["split"]) <= set(known.table["split"])
+    if len(missing) and not enough:
         cache = open_cache(manifest, preprocessing, study_dir / "cache")
         found = _embed(model, preprocessing, missing, cache, options, seconds, on_step)
         known = found if known is None else _joined(known, found, manifest)
@@ -159,16 +164,23 @@ def _embed(
     from hilum.inference.device import choose_device
     from hilum.inspection.embed import embed_layer
 
-    ends = None if seconds is None else time.monotonic() + seconds
+    began, left = time.monotonic(), float("inf") if seconds is None else seconds
     order, device, parts, done = in_turn(missing, options.seed), choose_device(options.device), list[np.ndarray](), 0
-    while done < len(order):
-        some = order.iloc[done : done + AT_ONCE]
-        parts.append(embed_layer(model, cache.of(some), preprocessing, device=device))
-        done += len(some)
+
+    def tell(count: int) -> None:
+        nonlocal done
+        done += count
         if on_step:
             on_step(done, len(order), "images embedded")
-        if ends is not None and time.monotonic() > ends:
+
+    while done < len(order):
+        took = time.monotonic() - began
+        if done and took > left:
             break
+        # Each call has its price, so as many as the time seems to allow.
+        count = int(min(max((left - took) * done / took, AT_ONCE), MOST_AT_ONCE)) if done else AT_ONCE
+        some = order.iloc[done : done + count]
+        parts.append(embed_layer(model, cache.of(some), preprocessing, device=device, on_batch=tell))
     some = order.iloc[:done]
     some = some.assign(canvas=canvas_digests(cache.of(some)))
     matrix = np.concatenate(parts)

@@ -41,7 +41,7 @@ SEEN_SHARE = 0.2
 def inspect_neighbors(context: InspectionContext) -> None:
     """The part of a study: k-NN on the chosen run's embeddings, on validation and, once it was opened, on test."""
     splits = ("train", "val", "test") if context.test_opened else ("train", "val")
-    embeddings = embeddings_of(context, splits, seconds=0.8 * context.seconds)
+    embeddings = embeddings_of(context, splits)
     recipe = read_json(context.study_dir / context.run / "recipe.json") or {}
     wanted = Neighbors(**recipe["neighbors"]) if recipe.get("neighbors") else None
     if wanted is not None and wanted.layer == "hidden":

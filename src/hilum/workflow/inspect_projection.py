@@ -19,7 +19,7 @@ from hilum.inspection.projection import neighborhood_purity, project
 from hilum.transforms import Augmentation, Preprocessing
 from hilum.workflow.inspect_embeddings import embeddings_of
 from hilum.workflow.options import Options
-from hilum.workflow.record import write_json
+from hilum.workflow.record import read_json, write_json
 
 if TYPE_CHECKING:
     from hilum.workflow.inspect import InspectionContext
@@ -39,11 +39,18 @@ ASKED = 1000
 
 
 def inspect_projection(context: InspectionContext) -> None:
-    """The part of a study: t-SNE of training, validation and, once it was opened, test embeddings."""
+    """The part of a study: t-SNE of training, validation and, once it was opened, test embeddings.
+
+    Where the run was trained on oversampled classes, the copies of one epoch are drawn beside the originals.
+    """
     splits = ("train", "val", "test") if context.test_opened else ("train", "val")
-    embeddings = embeddings_of(context, splits, seconds=0.4 * context.seconds)
+    embeddings = embeddings_of(context, splits)
     points = int(np.clip(POINTS_A_SECOND * context.seconds, FEWEST, MOST))
-    draw_map(embeddings, context.study_dir, context.run, context.manifest, context.options, points=points)
+    recipe = read_json(context.study_dir / context.run / "recipe.json") or {}
+    draw_map(
+        embeddings, context.study_dir, context.run, context.manifest, context.options, points=points,
+        oversample=recipe.get("balance") == "oversampled",
+    )  # fmt: skip
 
 
 def draw_map(

@@ -105,11 +105,17 @@ class _Clock:
         if self.budget is None:
             return None
         reserve = min(0.12 * self.budget, 10 + 0.05 * self.budget)  # comparison, test, gap, guards, pages
-        return max(self.budget - reserve - self.for_inspection() - (time.monotonic() - self.started), 1.0)
+        return max(self.budget - reserve - self._kept() - (time.monotonic() - self.started), 1.0)
 
     def for_inspection(self) -> float:
-        """Seconds for what is looked at once the run is chosen."""
-        return 120.0 if self.budget is None else min(0.11 * self.budget, 90.0)
+        """Seconds for what is looked at once the run is chosen: those kept for it, or all that training left over."""
+        if self.budget is None:
+            return 240.0
+        over = 0.95 * self.budget - (time.monotonic() - self.started)  # guards and pages still follow
+        return max(self._kept(), over)
+
+    def _kept(self) -> float:
+        return min(0.13 * self.budget, 120.0) if self.budget is not None else 0.0
 
 
 def run_study(data: Path | None, options: Options, voice: Voice | None = None) -> Study:
