@@ -132,3 +132,20 @@ def test_a_plan_is_a_json_document_and_shows_itself():
     document = json.loads(json.dumps(plan.to_json(), allow_nan=False))
     assert document["schema"] == "hilum.plan/1" and len(document["answers"]) == 5
     assert plan.answers[0].sentence in plan._repr_html_()
+
+
+@pytest.mark.parametrize("images", [300, 1059])
+def test_the_power_between_two_other_sets_is_that_of_a_simulation(images):
+    answer = next(each for each in answer_with(Wish(expect=0.92, against=0.95), images) if each.kind == "unpaired")
+    generator = np.random.default_rng(0)
+    first, second = (generator.binomial(images, share, 20_000) / images for share in (0.92, 0.95))
+    middle = (first + second) / 2
+    seen = np.abs(second - first) > 1.959964 * np.sqrt(2 * middle * (1 - middle) / images)
+    assert answer.power == pytest.approx(seen.mean(), abs=0.02) and answer.reach == pytest.approx(0.03)
+    assert f"tell 92 % from 95 % in {100 * answer.power:.0f} % of the cases" in answer.sentence
+
+
+def test_two_other_sets_of_an_auroc_are_models_whose_scores_have_nothing_in_common():
+    wish = Wish("auroc", 0.92, against=0.95, score_correlation=(0.0,))
+    paired, unpaired = (each for each in answer_with(wish, 624) if each.kind != "interval")
+    assert unpaired.power == pytest.approx(paired.power) and 0.5 < unpaired.power < 0.8

@@ -283,7 +283,20 @@ def _unpaired_given(wish: Wish, images: int, name: str) -> Answer:
         reach = shares.smallest_unpaired(images, wish.expect, *settings)
     start = f"Beside a second set of {_count(images)} other {wish.unit}, {_set(wish, images, name).lower()}"
     sentence = f"{start} {_show(wish, reach)}."
-    return _answer(wish, "unpaired", True, "difference, each on other images", images, reach, wish.power, {}, sentence)
+    question, power = "difference, each on other images", wish.power
+    if wish.against is not None:
+        power, reach = _power_unpaired(wish, images), abs(wish.against - wish.expect)
+        pair = f"{_value(wish, wish.expect)} from {_value(wish, wish.against)}"
+        question = f"power, {pair}, each on other images"
+        sentence += f" They tell {pair} in {100 * power:.0f} % of the cases."
+    return _answer(wish, "unpaired", True, question, images, reach, power, {}, sentence)
+
+
+def _power_unpaired(wish: Wish, images: int) -> float:
+    other = _other(wish)
+    if wish.figure == "auroc":
+        return areas.power_of_areas(images, wish.expect, other, _prevalence(wish), 0.0, wish.clustering, wish.level)
+    return shares.power_unpaired(images, wish.expect, other - wish.expect, wish.clustering, wish.level)
 
 
 def _answer(
