@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from hilum.errors import RecipeError
+from hilum.inference.device import tune_cpu
 from hilum.inference.predict import Canvases
 from hilum.inspection.cam.methods import BY_GRADIENT, METHODS, ROLLOUT
 from hilum.inspection.cam.rollout import roll_out
@@ -70,6 +71,8 @@ def compute_maps(
     _check(model, preprocessing, methods, target, against)
     by_gradient = [name for name in methods if name != ROLLOUT]
     place = torch.device(device) if device is not None else model.device
+    if place.type == "cpu":
+        tune_cpu()  # activations of a batch are as large as those of a training step
     model.to(place).to(memory_format=torch.channels_last)
     where = None if not by_gradient else layer if isinstance(layer, Target) else find_target(model, layer)
     found: dict[str, list[np.ndarray]] = {name: [] for name in methods}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -61,6 +62,10 @@ class Target:
         return values.permute(0, 3, 1, 2)
 
 
+_FOUND: weakref.WeakKeyDictionary[Classifier, dict[str | None, Target]] = weakref.WeakKeyDictionary()
+"""What was found before: it takes a pass of a picture, as long as a sixth of the maps of a batch."""
+
+
 def find_target(model: Classifier, layer: str | None = None) -> Target:
     """The layer that suits a network's family, or the one that is named.
 
@@ -70,6 +75,13 @@ def find_target(model: Classifier, layer: str | None = None) -> Target:
     Raises:
         RecipeError: no such layer, or one that gives no map.
     """
+    known = _FOUND.setdefault(model, {})
+    if layer not in known or not any(each is known[layer].module for each in model.modules()):
+        known[layer] = _look_for(model, layer)
+    return known[layer]
+
+
+def _look_for(model: Classifier, layer: str | None) -> Target:
     if layer is not None:
         return _named(model, layer)
     if is_transformer(model):
