@@ -28,14 +28,18 @@ def test_components_are_those_of_scikit_learn(blobs):
     assert kept == pytest.approx(oracle.explained_variance_ratio_.sum())
 
 
-@pytest.mark.parametrize("method", ["tsne", "pca"])
+@pytest.mark.parametrize("method", ["tsne", "umap", "pca"])
 def test_a_map_keeps_neighbours_and_is_the_same_again(blobs, method):
+    if method == "umap":
+        pytest.importorskip("umap", reason="needs the extra hilum[umap]", exc_type=ImportError)
     matrix, _, _ = blobs
     first, again = (project(matrix, method=method, seed=3, perplexity=10) for _ in range(2))
     np.testing.assert_array_equal(first.points, again.points)
     assert first.points.shape == (120, 2) and np.abs(first.points).max() == pytest.approx(1)
     assert trustworthiness(matrix, first.points, n_neighbors=10) > 0.75
     assert first.settings["seed"] == 3
+    if method == "umap":
+        assert first.settings["neighbors"] == 10 and "umap-learn" in first.settings["version"]
     if method == "tsne":
         assert first.settings["perplexity"] == 10 and "openTSNE" in first.settings["version"]
         assert project(matrix[:20], perplexity=30).settings["perplexity"] == pytest.approx(19 / 3)

@@ -7,6 +7,7 @@ share the label, beside what shuffled labels would give.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -120,7 +121,9 @@ def _tsne(reduced: np.ndarray, seed: int, perplexity: float) -> tuple[np.ndarray
 
 def _umap(reduced: np.ndarray, seed: int, neighbors: int) -> tuple[np.ndarray, str]:
     try:
-        import umap
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ImportWarning)  # that there is no TensorFlow, for a network not used here
+            import umap
     except ImportError:
         way_out = "pip install 'hilum[umap]', or --method tsne."
         raise HilumError("UMAP", expected="the package umap-learn", found="none", way_out=way_out) from None
@@ -157,34 +160,37 @@ def neighborhood_purity(
         k: fewer where the index has fewer images of other patients.
     """
     positions, among = _of_other_patients(index, np.asarray(index_patients), queries, np.asarray(patients), k)
-    names = sorted(set(labels) | set(index_labels))
-    code = {name: number for number, name in enumerate(names)}
+    code = {name: number for number, name in enumerate(sorted(set(labels) | set(index_labels)))}
     known, asked = (np.array([code[name] for name in each]) for each in (index_labels, labels))
     shares = _shares(known, positions, among, asked)
-    value = _balanced(shares, asked)
-    found = Patients.of(list(patients))
-
-    def figures(weights: np.ndarray) -> dict[str, np.ndarray]:
-        classes = [weights[:, asked == each] for each in np.unique(asked)]
-        means = [
-            (part * shares[asked == each]).sum(1) / np.where(part.sum(1) > 0, part.sum(1), np.nan)
-            for part, each in zip(classes, np.unique(asked), strict=True)
-        ]
-        return {"purity": np.nanmean(np.stack(means), axis=0)}
-
-    spread = bootstrap(figures, found, replicates=replicates, seed=seed)["purity"]
-    smallest = min(found.among(asked == each) for each in np.unique(asked))
-    # Where every neighbourhood is pure, or none is, the replicates have no spread: what so many patients could hide.
-    floor = exact_interval(smallest, smallest).low if value == 1 else 1.0
-    ceiling = exact_interval(0, smallest).high if value == 0 else 0.0
-    interval = bounded_interval(value, spread, patients=smallest, floor=floor, ceiling=ceiling)
     generator = np.random.default_rng(seed)
     shuffled = [
         _balanced(_shares(generator.permutation(known), positions, among, asked), asked) for _ in range(SHUFFLES)
     ]
     low, high = np.quantile(shuffled, [0.025, 0.975])
     chance = Estimate(float(np.mean(shuffled)), float(low), float(high))
-    return Purity(Estimate(value, interval.low, interval.high), chance, len(queries), positions.shape[1])
+    found = _balanced_estimate(shares, asked, Patients.of(list(patients)), seed, replicates)
+    return Purity(found, chance, len(queries), positions.shape[1])
+
+
+def _balanced_estimate(
+    shares: np.ndarray, asked: np.ndarray, patients: Patients, seed: int, replicates: int
+) -> Estimate:
+    """The mean over the classes of the means of shares `[Q]`, with a patient-level interval."""
+    value, classes = _balanced(shares, asked), np.unique(asked)
+
+    def figures(weights: np.ndarray) -> dict[str, np.ndarray]:
+        parts = [(weights[:, asked == each], shares[asked == each]) for each in classes]
+        means = [(part * own).sum(1) / np.where(part.sum(1) > 0, part.sum(1), np.nan) for part, own in parts]
+        return {"purity": np.nanmean(np.stack(means), axis=0)}
+
+    spread = bootstrap(figures, patients, replicates=replicates, seed=seed)["purity"]
+    smallest = min(patients.among(asked == each) for each in classes)
+    # Where every neighbourhood is pure, or none is, the replicates have no spread: what so many patients could hide.
+    floor = exact_interval(smallest, smallest).low if value == 1 else 1.0
+    ceiling = exact_interval(0, smallest).high if value == 0 else 0.0
+    interval = bounded_interval(value, spread, patients=smallest, floor=floor, ceiling=ceiling)
+    return Estimate(value, interval.low, interval.high)
 
 
 def _of_other_patients(
