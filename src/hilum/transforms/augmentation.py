@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, fields
-from functools import cache, cached_property
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 from hilum.errors import RecipeError
+from hilum.transforms.threads import in_threads
 
 _IDENTITY = np.eye(2, 3).tolist()
 
@@ -97,28 +96,8 @@ def augment(canvases: np.ndarray, augmentation: Augmentation, seeds: Sequence[Se
         for position in positions:
             changed[position] = _augment_one(canvases[position], augmentation, draw_numbers(seeds[position]))
 
-    parts = min(_threads(), len(seeds) // FEWEST_A_THREAD)
-    if parts < 2:
-        work(range(len(seeds)))
-        return changed
-    ends = np.linspace(0, len(seeds), parts + 1).astype(int).tolist()
-    list(_pool(os.getpid()).map(work, map(range, ends[:-1], ends[1:])))
+    in_threads(work, len(seeds))
     return changed
-
-
-FEWEST_A_THREAD = 8
-"""Images for which a thread is worth waking."""
-
-
-@cache
-def _threads() -> int:
-    return min(8, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
-
-
-@cache
-def _pool(process: int) -> ThreadPoolExecutor:
-    """Threads of a process, numbered so that a forked loader makes its own: threads do not come along."""
-    return ThreadPoolExecutor(_threads(), thread_name_prefix="augment")
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ import torch
 
 from hilum.errors import RecipeError
 from hilum.transforms.preprocessing import NORMALISATIONS
+from hilum.transforms.threads import in_threads
 
 
 def normalise(canvases: torch.Tensor, *, normalisation: str, channels: int) -> torch.Tensor:
@@ -32,17 +33,37 @@ def normalise(canvases: torch.Tensor, *, normalisation: str, channels: int) -> t
     if place.type != "cpu":
         pixels = torch.addcmul(offset.to(place), canvases.unsqueeze(-1).float(), scale.to(place))
         return pixels.permute(0, 3, 1, 2)
-    # numpy's large arrays lie on large pages, torch's do not; a channel at a time is faster than one broadcast over a
-    # last dimension that is only three long.
-    grey, pixels = _empty(canvases.shape), _empty((*canvases.shape, channels))
-    grey.copy_(canvases)
-    for channel in range(channels):
-        torch.add(offset[channel], grey, alpha=float(scale[channel]), out=pixels[..., channel])
-    return pixels.permute(0, 3, 1, 2)
+    made = _normalised(canvases.contiguous().numpy(), scale.tolist(), offset.tolist())
+    return torch.from_numpy(made).permute(0, 3, 1, 2)
 
 
-def _empty(shape: tuple[int, ...]) -> torch.Tensor:
-    return torch.from_numpy(np.empty(shape, np.float32))
+BLOCK = 1 << 16
+"""Pixels at a time: grey, planes and result of so many stay in a core's cache, which is worth a factor of two."""
+
+
+def _normalised(canvases: np.ndarray, scale: list[float], offset: list[float]) -> np.ndarray:
+    """float32 `[B, S, S, C]`, in threads."""
+    import cv2
+
+    # numpy's large arrays lie on large pages, torch's do not.
+    pixels = np.empty((*canvases.shape, len(scale)), np.float32)
+    side = max(canvases.shape[-1], 1)
+    rows, made = canvases.reshape(-1, side), pixels.reshape(-1, side, len(scale))
+    step = max(1, BLOCK // side)
+
+    def work(blocks: range) -> None:
+        room = [np.empty((step, side), np.float32) for _ in scale]
+        for start in range(blocks.start * step, min(blocks.stop * step, len(rows)), step):
+            grey, place = rows[start : start + step], made[start : start + step]
+            # With one channel the plane is the place; cv2 fills what it is given where shape and type fit.
+            planes = [place[..., 0]] if len(room) == 1 else [plane[: len(grey)] for plane in room]
+            for plane, factor, more in zip(planes, scale, offset, strict=True):
+                cv2.addWeighted(grey, factor, grey, 0, more, dst=plane, dtype=cv2.CV_32F)
+            if len(planes) > 1:
+                cv2.merge(planes, dst=place)
+
+    in_threads(work, -(-len(rows) // step))
+    return pixels
 
 
 def scale_and_offset(normalisation: str, channels: int) -> tuple[torch.Tensor, torch.Tensor]:
