@@ -34,7 +34,7 @@ class Terminal:
         started = time.monotonic()
         with _bar(name, self.quiet) as bar:
             yield bar
-        self.say(f"{name:<28}{_clock(time.monotonic() - started):>10}")
+        self.say(f"{name:<28} {_clock(time.monotonic() - started):>9}")
 
 
 @contextmanager
