@@ -99,7 +99,7 @@ def run_autoencoder(
     run_dir = study_dir / (run or recipe.name)
     preprocessing, device = preprocessing_of(recipe), choose_device(options.device)
     cache = open_cache(manifest, preprocessing, study_dir / "cache")
-    environment = _trained(recipe, manifest, run_dir, cache, normal, options, time_budget, on_step, device)
+    environment = _trained(_Job(recipe, manifest, run_dir, cache, normal, options, time_budget, on_step, device))
     redrawer = _read(run_dir, manifest, cache, normal, recipe.anomaly.bandwidth, device)
     splits = ("val", "test") if open_test and len(manifest.split("test")) else ("val",)
     opening, name = None, run_dir.relative_to(study_dir).as_posix()
@@ -174,37 +174,54 @@ def _examples(val: Scores, seed: int) -> list[tuple[str, str]]:
     return found
 
 
-def _trained(
-    recipe: Recipe,
-    manifest: Manifest,
-    run_dir: Path,
-    cache: CanvasCache,
-    normal: str,
-    options: Options,
-    time_budget: float | None,
-    on_step: Callable[[int, int, str], None],
-    device: Any,
-) -> dict[str, Any]:
+@dataclass(frozen=True)
+class _Job:
+    """A recipe's autoencoder, on what and into which folder it is trained."""
+
+    recipe: Recipe
+    manifest: Manifest
+    run_dir: Path
+    cache: CanvasCache
+    normal: str
+    options: Options
+    time_budget: float | None
+    on_step: Callable[[int, int, str], None]
+    device: Any
+
+    def normals(self, split: str) -> pd.DataFrame:
+        """The normal images of a split."""
+        return _normals(self.manifest, split, self.normal)
+
+
+def _trained(job: _Job) -> dict[str, Any]:
     """Sees that the run's model file is there; returns what `environment.json` holds."""
+    recipe, run_dir = job.recipe, job.run_dir
     trained = to_json(replace(recipe, anomaly=None))  # a threshold can be moved without training again
-    identity = digest_of(trained, manifest.fingerprint, options.seed, normal)
+    identity = digest_of(trained, job.manifest.fingerprint, job.options.seed, job.normal)
     known = read_json(run_dir / "environment.json")
     if known and known.get("identity") == identity and not known["interrupted"] and (run_dir / MODEL).exists():
         return known
     _make_room(run_dir, identity)
-    begun = {"identity": identity, "time": now(), "recipe": to_json(recipe), "manifest": manifest.fingerprint}
-    write_json(run_dir / "begun.json", {**begun, "options": options.of_a_run()})
+    begun = {"identity": identity, "time": now(), "recipe": to_json(recipe), "manifest": job.manifest.fingerprint}
+    write_json(run_dir / "begun.json", {**begun, "options": job.options.of_a_run()})
     resolved = {**to_json(recipe), "preprocessing": preprocessing_of(recipe).to_json()}
     write_json(run_dir / "recipe.json", resolved)
-    model, result, seconds = _fitted(recipe, manifest, run_dir, cache, normal, options, time_budget, on_step, device)
+    model, result, seconds = _fitted(job)
     from hilum.models import save_model
 
     save_model(
         run_dir / MODEL, model, labels=(), preprocessing=preprocessing_of(recipe).to_json(), recipe=resolved,
-        fingerprint=manifest.fingerprint, extras={"normal": normal},
+        fingerprint=job.manifest.fingerprint, extras={"normal": job.normal},
     )  # fmt: skip
-    environment = {
-        "identity": identity,
+    environment = {"identity": identity, **_environment(recipe, model, result, seconds)}
+    write_json(run_dir / "environment.json", environment)
+    if not result.interrupted:  # else the same command goes on from there
+        shutil.rmtree(run_dir / "checkpoints", ignore_errors=True)
+    return environment
+
+
+def _environment(recipe: Recipe, model: Autoencoder, result: FitResult, seconds: float) -> dict[str, Any]:
+    return {
         "recipe": recipe.name,
         "model": recipe.model.name,
         "parameters": sum(each.numel() for each in model.parameters()),
@@ -219,35 +236,21 @@ def _trained(
         "interrupted": result.interrupted,
         "versions": versions(),
     }
-    write_json(run_dir / "environment.json", environment)
-    if not result.interrupted:  # else the same command goes on from there
-        shutil.rmtree(run_dir / "checkpoints", ignore_errors=True)
-    return environment
 
 
-def _fitted(
-    recipe: Recipe,
-    manifest: Manifest,
-    run_dir: Path,
-    cache: CanvasCache,
-    normal: str,
-    options: Options,
-    time_budget: float | None,
-    on_step: Callable[[int, int, str], None],
-    device: Any,
-) -> tuple[Autoencoder, FitResult, float]:
+def _fitted(job: _Job) -> tuple[Autoencoder, FitResult, float]:
     from hilum.models.autoencoder import create_autoencoder
     from hilum.training.reconstruction import fit_autoencoder
 
-    began = time.monotonic()
+    began, recipe = time.monotonic(), job.recipe
     model = create_autoencoder(
-        image_size=recipe.preprocessing.image_size, in_channels=recipe.preprocessing.channels, seed=options.seed
+        image_size=recipe.preprocessing.image_size, in_channels=recipe.preprocessing.channels, seed=job.options.seed
     )
-    train, val = (cache.of(_normals(manifest, split, normal)) for split in ("train", "val"))
+    train, val = (job.cache.of(job.normals(split)) for split in ("train", "val"))
     result = fit_autoencoder(
-        model, train, val, phase=phases_of(recipe)[0], run_dir=run_dir, device=device,
-        augmentation=augmentation_of(recipe), batch_size=recipe.batch_size, time_budget=time_budget, seed=options.seed,
-        on_step=on_step,
+        model, train, val, phase=phases_of(recipe)[0], run_dir=job.run_dir, device=job.device,
+        augmentation=augmentation_of(recipe), batch_size=recipe.batch_size, time_budget=job.time_budget,
+        seed=job.options.seed, on_step=job.on_step,
     )  # fmt: skip
     return model, result, time.monotonic() - began
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,6 @@ from hilum.data.sources import list_images
 from hilum.errors import HilumError, UsageError
 from hilum.inspection.anomaly import Scores
 from hilum.models.modelfile import read_header
-from hilum.models.weights import file_sha256
 from hilum.recipes.schema import Recipe
 from hilum.transforms import Preprocessing
 from hilum.workflow.anomaly import (
@@ -29,7 +28,7 @@ from hilum.workflow.anomaly import (
 )
 from hilum.workflow.autoencoder import run_autoencoder
 from hilum.workflow.data import identity_of, refuse_other_data, study_data
-from hilum.workflow.inspect_anomaly import backbone_of
+from hilum.workflow.inspect_anomaly import about_network
 from hilum.workflow.network import preprocessing_of
 from hilum.workflow.options import Options
 from hilum.workflow.other_data import study_of
@@ -142,56 +141,61 @@ def _is_file(name: str) -> bool:
 def _detected(
     model: Path | None, recipe: Recipe | None, manifest: Manifest, study_dir: Path, options: DetectOptions, voice: Voice
 ) -> Detection:
-    normal = normal_class(manifest, options.normal)
-    parts: list[tuple[Scores, dict[str, Any]]] = []
-    alone = model is None
-    detection: Detection | None = None
-    if recipe is not None:
-        with voice.stage(f"autoencoder {recipe.name}") as bar:
-            detection, scores, environment = run_autoencoder(
-                recipe, manifest, study_dir, options.study, time_budget=options.study.time_budget, on_step=bar,
-                open_test=options.test,
-            )  # fmt: skip
-        if environment["interrupted"]:
-            raise KeyboardInterrupt
-        parts.append((scores, dict(detection.document)))
-        normal = scores.normal
-    if alone and detection is not None:
-        return detection
-    assert model is not None
-    folder = study_dir / _run_of(model, study_dir) / FOLDER
+    """The autoencoder, the network's detectors, or both in one table."""
+    redrawn = _redrawn(recipe, manifest, study_dir, options, voice) if recipe is not None else None
+    if model is None:
+        assert redrawn is not None  # one of the two was named
+        return redrawn[0]
+    normal = redrawn[1].normal if redrawn else normal_class(manifest, options.normal)
+    run = _run_of(model, study_dir)
+    folder = study_dir / run / FOLDER
     folder.mkdir(parents=True, exist_ok=True)
     splits = ("val", "test") if options.test and len(manifest.split("test")) else ("val",)
     opening = None
     if "test" in splits:
         images = len(manifest.split("test"))
         opening = record_scoring(
-            study_dir, _run_of(model, study_dir), "anomaly detectors", model, folder / SCORES, images, "hilum anomaly"
-        )
+            study_dir, run, "anomaly detectors", model, folder / SCORES, images, "hilum anomaly"
+        )  # fmt: skip
     with voice.stage("embeddings and patches"):
         scores, about = _of_model(model, manifest, study_dir, splits, normal, options)
-    for other, document in parts:
-        scores = other.beside(scores)
-        kept = ("autoencoder", "own_rule", "pictures")
-        about = {**about, **{name: document[name] for name in kept}}
-        about["pictures"] = [
-            {**each, "file": f"../../{recipe.name if recipe else ''}/{each['file']}"} for each in about["pictures"]
-        ]
-        about["remarks"] = [*document["remarks"], *about["remarks"]]
+    if redrawn is not None:
+        scores, about = redrawn[1].beside(scores), _with_redrawn(about, redrawn[0].document, recipe)
     rate = options.rate or (1 - recipe.anomaly.quantile if recipe and recipe.anomaly else RATE)
     with voice.stage("figures"):
         result = conclude(
-            folder,
-            scores,
-            rate=rate,
-            splits=splits,
-            about=about,
-            seed=options.study.seed,
+            folder, scores, rate=rate, splits=splits, about=about, seed=options.study.seed,
             replicates=options.study.replicates,
-        )
+        )  # fmt: skip
     if opening is not None:
         record_scores(study_dir, opening, folder / SCORES)
     return result
+
+
+def _redrawn(
+    recipe: Recipe, manifest: Manifest, study_dir: Path, options: DetectOptions, voice: Voice
+) -> tuple[Detection, Scores]:
+    """What a recipe's autoencoder finds."""
+    with voice.stage(f"autoencoder {recipe.name}") as bar:
+        detection, scores, environment = run_autoencoder(
+            recipe, manifest, study_dir, options.study, time_budget=options.study.time_budget, on_step=bar,
+            open_test=options.test,
+        )  # fmt: skip
+    if environment["interrupted"]:
+        raise KeyboardInterrupt
+    return detection, scores
+
+
+def _with_redrawn(about: Mapping[str, Any], document: Mapping[str, Any], recipe: Recipe | None) -> dict[str, Any]:
+    """What is to be said, with what the autoencoder's own document says; its pictures lie in its own folder."""
+    place = f"../../{recipe.name if recipe else ''}"
+    return {
+        **about,
+        "autoencoder": document["autoencoder"],
+        "own_rule": document["own_rule"],
+        "pictures": [{**each, "file": f"{place}/{each['file']}"} for each in document["pictures"]],
+        "remarks": [*document["remarks"], *about["remarks"]],
+    }
 
 
 def _run_of(model: Path, study_dir: Path) -> str:
@@ -226,13 +230,4 @@ def _of_model(
     except HilumError as error:
         remarks.append(f"The memory of patches was left out: {error}")
     train = rows[rows["split"] == "train"]
-    return scores, {
-        "fitted_on": {"images": len(train), "patients": int(train["patient_id"].nunique())},
-        "model": {"file": f"{path.parent.name}/{path.name}", "sha256": file_sha256(path)},
-        "recipe": header.recipe.get("name", ""),
-        "backbone": backbone_of(header.recipe),
-        "own_rule": "",
-        "autoencoder": None,
-        "pictures": [],
-        "remarks": remarks,
-    }
+    return scores, about_network(path, header, train, remarks)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -12,16 +11,16 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from hilum.data.build import open_cache
-from hilum.data.cache import CanvasView, CanvasWriter
+from hilum.data.cache import CanvasView
 from hilum.data.manifest import Manifest, read_manifest
 from hilum.data.patients import patient_keys
-from hilum.data.scan import scan_images
 from hilum.data.sources import list_images
-from hilum.errors import DataError, UsageError
+from hilum.errors import UsageError
 from hilum.images.discover import find_images
 from hilum.inspection.embeddings import Embeddings, canvas_digests
 from hilum.models.weights import file_sha256
 from hilum.transforms import Preprocessing
+from hilum.workflow.listed import read_listed
 from hilum.workflow.other_data import study_of
 from hilum.workflow.voice import Bar, Silent, Voice
 
@@ -196,31 +195,9 @@ def _read(
     patient_pattern: str | None,
     bar: Bar,
 ) -> Pictures:
-    paths, done = [root / name for name in listed["image_path"]], 0
-
-    def on_progress(more: int) -> None:
-        nonlocal done
-        done += more
-        bar(done, len(paths), "images read")
-
-    with ExitStack() as stack:
-        writer = stack.enter_context(CanvasWriter(cache_dir, len(paths), preprocessing))
-        facts = scan_images(paths, [writer], on_progress)
-        sound = facts["code"].isna().to_numpy()
-        bad = facts[~sound]
-        rejected = {
-            listed["image_path"].iloc[row]: (str(facts["code"].iloc[row]), str(facts["reason"].iloc[row]))
-            for row in bad.index
-        }
-        if len(bad) == len(facts):
-            found = str(facts["reason"].iloc[0])
-            raise DataError(str(paths[0] if len(paths) == 1 else root), expected="readable X-rays", found=found)
-        digests = facts["sha256"].where(facts["sha256"].notna(), None).tolist()
-        cache = writer.finish(digests, facts["sha256"][sound])
-    rows = pd.concat([listed, facts], axis=1)[sound].reset_index(drop=True)
-    if "patient_id" not in rows:
-        rows["patient_id"] = None
-    rows["patient_id"] = rows["patient_id"].where(rows["patient_id"].notna(), rows["header_patient_id"])
+    rows, bad, cache = read_listed(listed, root, preprocessing, cache_dir, bar)
+    rejected = {str(row.image_path): (str(row.code), str(row.reason)) for row in bad.itertuples()}
+    rows = rows.reset_index(drop=True)
     rows["patient_id"], rule = patient_keys(rows, patient_pattern)
     rows["split"] = rows["split"].where(rows["split"].notna(), OTHER)
     canvases = cache.of(rows)

@@ -12,7 +12,7 @@ import numpy as np
 
 from hilum.errors import DataError, ImageRejected, UsageError
 from hilum.images.discover import find_images
-from hilum.models import load_model
+from hilum.models import load_model, read_header
 from hilum.report.explain_page import write_explain_page
 from hilum.serving.explanation import Explanation, class_number, explain_pictures, open_picture
 from hilum.transforms import Preprocessing
@@ -85,15 +85,44 @@ def explain_paths(
         UsageError: an unknown class or device, or a folder that cannot be written to.
         RecipeError: a method or layer that the network does not have.
     """
+    header = read_header(model_path)
+    for name, what in ((options.target, "--target"), (options.against, "--against")):
+        class_number(tuple(header.labels), name, what)
+    names, folder = _pictures_under(paths), _folder(options.out or Path("runs") / "explain")
+    rows, rejected = _explained(model_path, names, folder, options, on_step)
+    if not rows:
+        reason = rejected[0]["reason"] if rejected else "nothing"
+        raise DataError(", ".join(map(str, paths)), expected="readable X-rays", found=reason)
+    document = {
+        "schema": SCHEMA,
+        "written": now(),
+        "model": str(model_path),
+        "architecture": header.architecture["name"],
+        "method": options.method,
+        "layer": rows[0]["layer"],
+        "target": options.target,
+        "against": options.against,
+        "exam": _exam_of(model_path),
+        "images": [{name: value for name, value in row.items() if name != "layer"} for row in rows],
+        "rejected": rejected,
+    }
+    write_json(folder / "explain.json", document)
+    return Explained(folder, write_explain_page(folder, document), document)
+
+
+def _explained(
+    model_path: Path,
+    names: Sequence[Path],
+    folder: Path,
+    options: ExplainOptions,
+    on_step: Callable[[int, int, str], None],
+) -> tuple[list[dict[str, Any]], list[dict[str, str]]]:
+    """A row for each picture whose map was written, and one for each that could not be read."""
     from hilum.inference.device import choose_device
 
     device = choose_device(options.device)
     model, header = load_model(model_path)
     preprocessing, labels = Preprocessing(**header.preprocessing), tuple(header.labels)
-    for name, what in ((options.target, "--target"), (options.against, "--against")):
-        class_number(labels, name, what)
-    names = _pictures_under(paths)
-    folder = _folder(options.out or Path("runs") / "explain")
     rows: list[dict[str, Any]] = []
     rejected: list[dict[str, str]] = []
     taken: set[str] = set()
@@ -104,24 +133,7 @@ def explain_paths(
         )  # fmt: skip
         rows += [_write(folder, path, each, taken) for (path, _), each in zip(batch, explained, strict=True)]
         on_step(len(rows) + len(rejected), len(names), "heat maps")
-    if not rows:
-        reason = rejected[0]["reason"] if rejected else "nothing"
-        raise DataError(", ".join(map(str, paths)), expected="readable X-rays", found=reason)
-    document = {
-        "schema": SCHEMA,
-        "written": now(),
-        "model": str(model_path),
-        "architecture": header.architecture["name"],
-        "method": options.method,
-        "layer": rows[0].pop("layer"),
-        "target": options.target,
-        "against": options.against,
-        "exam": _exam_of(model_path),
-        "images": [{name: value for name, value in row.items() if name != "layer"} for row in rows],
-        "rejected": rejected,
-    }
-    write_json(folder / "explain.json", document)
-    return Explained(folder, write_explain_page(folder, document), document)
+    return rows, rejected
 
 
 def _exam_of(model_path: Path) -> dict[str, Any] | None:

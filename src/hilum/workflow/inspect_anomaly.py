@@ -40,6 +40,7 @@ from hilum.workflow.record import digest_of, read_json, write_json
 
 if TYPE_CHECKING:
     from hilum.inspection.embeddings import Embeddings
+    from hilum.models import ModelHeader
 
 NAME, VERSION = "anomaly", 1
 SIDE, WIDTHS, LATENT = 64, (16, 32, 64), 32
@@ -68,16 +69,7 @@ def find_anomalies(context: InspectionContext) -> None:
     except UsageError as error:
         write_json(folder / DOCUMENT, {"skipped": str(error)})
         return
-    # Before the test split is opened: a threshold that cannot be set has no test figure.
-    known = embeddings_of(context, ("train", "val")).table
-    found = int(((known["split"] == "val") & (known["label"] == normal)).sum())
-    needed = math.ceil(1 / RATE) - 1
-    if found < needed:
-        raise DataError(
-            f"threshold at {RATE:.0%} false alarms",
-            expected=f"at least {needed} {normal} validation images",
-            found=str(found),
-        )
+    _check_threshold(context, normal)
     opening = None
     if context.test_opened:
         images = len(context.manifest.split("test"))
@@ -96,6 +88,23 @@ def find_anomalies(context: InspectionContext) -> None:
     )  # fmt: skip
     if opening is not None:
         record_scores(context.study_dir, opening, folder / SCORES)
+
+
+def _check_threshold(context: InspectionContext, normal: str) -> None:
+    """Before the test split is opened: a threshold that cannot be set has no test figure.
+
+    Raises:
+        DataError: too few normal validation images.
+    """
+    known = embeddings_of(context, ("train", "val")).table
+    found = int(((known["split"] == "val") & (known["label"] == normal)).sum())
+    needed = math.ceil(1 / RATE) - 1
+    if found < needed:
+        raise DataError(
+            f"threshold at {RATE:.0%} false alarms",
+            expected=f"at least {needed} {normal} validation images",
+            found=str(found),
+        )
 
 
 @dataclass
@@ -212,17 +221,9 @@ class _Looked:
 
     def about(self, model_path: Path) -> dict[str, Any]:
         """What the document says beside figures."""
-        train = self._normal_rows("train")
-        return {
-            "fitted_on": {"images": len(train), "patients": int(train["patient_id"].nunique())},
-            "model": {"file": f"{self.context.run}/{model_path.name}", "sha256": file_sha256(model_path)},
-            "recipe": self.header.recipe.get("name", ""),
-            "backbone": backbone_of(self.header.recipe),
-            "own_rule": "",
-            "autoencoder": self.autoencoder,
-            "pictures": self.pictures,
-            "remarks": self.remarks,
-        }
+        about = about_network(model_path, self.header, self._normal_rows("train"), self.remarks)
+        model = {**about["model"], "file": f"{self.context.run}/{model_path.name}"}
+        return {**about, "model": model, "autoencoder": self.autoencoder, "pictures": self.pictures}
 
 
 @dataclass(frozen=True)
@@ -243,6 +244,25 @@ def shrunk(canvases: CanvasView, side: int = SIDE) -> np.ndarray:
     for number in range(len(canvases)):
         small[number] = cv2.resize(canvases[number], (side, side), interpolation=cv2.INTER_AREA)
     return small
+
+
+def about_network(path: Path, header: ModelHeader, train: pd.DataFrame, remarks: list[str]) -> dict[str, Any]:
+    """What a document of anomalies says of the network that it rests on.
+
+    Args:
+        path: of the model file.
+        train: rows of the normal training images.
+    """
+    return {
+        "fitted_on": {"images": len(train), "patients": int(train["patient_id"].nunique())},
+        "model": {"file": f"{path.parent.name}/{path.name}", "sha256": file_sha256(path)},
+        "recipe": header.recipe.get("name", ""),
+        "backbone": backbone_of(header.recipe),
+        "own_rule": "",
+        "autoencoder": None,
+        "pictures": [],
+        "remarks": remarks,
+    }
 
 
 def backbone_of(recipe: Any) -> str:

@@ -129,12 +129,18 @@ def evaluate_neighbors(
     }
     made = {"val": predict(index, val, **about), "seen": predict_seen(train, index, options.seed, **about)}
     evaluations = {name: _evaluated(each, folder, name, options) for name, each in made.items()}
-    examples = val
     if len(test):
         evaluations["test"] = _on_test(index, test, folder, study_dir, run, options, about)
-        examples = test
     write_evaluations(folder / METRICS_FILE, evaluations)
-    document = {
+    examples = examples_of(index, test if len(test) else val, options.seed)
+    write_json(folder / DOCUMENT, _document(index, chosen, embeddings, examples, options.seed))
+    return evaluations
+
+
+def _document(
+    index: NeighborIndex, chosen: Choice, embeddings: Embeddings, examples: list[dict[str, Any]], seed: int
+) -> dict[str, Any]:
+    return {
         "schema": SCHEMA,
         "settings": asdict(chosen.settings),
         "in_words": str(chosen.settings),
@@ -143,13 +149,16 @@ def evaluate_neighbors(
             "table": [dict(row) for row in chosen.table[:10]],
             "tried": len(chosen.table),
         },
-        "index": {"images": len(index), "width": train.dim, "kind": str(index.matrix.dtype), "file": INDEX},
+        "index": {
+            "images": len(index),
+            "width": index.matrix.shape[1],
+            "kind": str(index.matrix.dtype),
+            "file": INDEX,
+        },
         "about": {name: value for name, value in embeddings.about.items() if name != "key"},
-        "examples": examples_of(index, examples, options.seed),
-        "seed": options.seed,
+        "examples": examples,
+        "seed": seed,
     }
-    write_json(folder / DOCUMENT, document)
-    return evaluations
 
 
 def settings_tried(wanted: Neighbors | None) -> dict[str, Any]:

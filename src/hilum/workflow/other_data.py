@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,17 +10,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from hilum.data.cache import CanvasView, CanvasWriter
+from hilum.data.cache import CanvasView
 from hilum.data.manifest import COLUMNS, Manifest, read_manifest
 from hilum.data.patients import patient_keys
 from hilum.data.predictions import Predictions
-from hilum.data.scan import scan_images
 from hilum.data.sources import list_images
 from hilum.errors import DataError, UsageError
 from hilum.evaluation.ledger import record_opening, record_predictions
 from hilum.evaluation.mapping import LabelMapping, map_labels
 from hilum.models.weights import file_sha256
 from hilum.transforms import Preprocessing
+from hilum.workflow.listed import read_listed
 from hilum.workflow.record import now
 from hilum.workflow.voice import Bar
 
@@ -102,30 +101,9 @@ def _read(
     listed: pd.DataFrame, root: Path, header: ModelHeader, cache_dir: Path, bar: Bar
 ) -> tuple[pd.DataFrame, CanvasView, int]:
     """Rows of the files that can be read, and their canvases."""
-    paths, preprocessing, done = (
-        [root / name for name in listed["image_path"]],
-        Preprocessing(**header.preprocessing),
-        0,
-    )
-
-    def on_progress(more: int) -> None:
-        nonlocal done
-        done += more
-        bar(done, len(paths), "images read")
-
-    with ExitStack() as stack:
-        writer = stack.enter_context(CanvasWriter(cache_dir, len(paths), preprocessing))
-        facts = scan_images(paths, [writer], on_progress)
-        sound = facts["code"].isna().to_numpy()
-        if not sound.any():
-            raise DataError(str(root), expected="readable X-rays", found=str(facts["reason"].iloc[0]))
-        digests = facts["sha256"].where(facts["sha256"].notna(), None).tolist()
-        cache = writer.finish(digests, facts["sha256"][sound])
-    table = pd.concat([listed, facts], axis=1)[sound].drop(columns=["code", "reason"]).reset_index(drop=True)
-    if "patient_id" not in table:
-        table["patient_id"] = None
-    table["patient_id"] = table["patient_id"].where(table["patient_id"].notna(), table["header_patient_id"])
-    return table, cache.of(table), int((~sound).sum())
+    rows, bad, cache = read_listed(listed, root, Preprocessing(**header.preprocessing), cache_dir, bar)
+    table = rows.drop(columns=["code", "reason"]).reset_index(drop=True)
+    return table, cache.of(table), len(bad)
 
 
 def _known_to_the_model(table: pd.DataFrame, fingerprint: str, study_dir: Path | None) -> tuple[np.ndarray, str]:
