@@ -1,5 +1,8 @@
 """Drawn DICOM files, read by pydicom as anyone would."""
 
+import shutil
+import subprocess
+
 import numpy as np
 import pandas as pd
 import pydicom
@@ -57,3 +60,24 @@ def test_every_picture_has_its_own_uid_and_a_copy_has_that_of_its_original(drawn
     copies = rows[rows["copy_of"] != ""]
     assert len(copies) and all(uid[row["name"]] == uid[row["copy_of"]] for _, row in copies.iterrows())
     assert len(set(uid.values())) == len(rows) - len(copies)
+
+
+@pytest.mark.skipif(shutil.which("dciodvfy") is None, reason="needs dicom3tools")
+def test_a_validator_of_the_standard_has_nothing_to_say(drawn, tmp_path):
+    _, rows, headers = drawn
+    first = [headers[index] for index in rows.groupby(["machine", "view"]).head(1).index]
+    assert {header.ViewPosition for header in first} == {"PA", "AP"}
+    for number, header in enumerate(first):
+        path = tmp_path / f"{number}.dcm"
+        header.save_as(path)
+        found = subprocess.run(["dciodvfy", str(path)], capture_output=True, text=True, timeout=60)
+        lines = (found.stdout + found.stderr).splitlines()
+        assert [line for line in lines if line.startswith(("Error", "Warning", "Abort"))] == []
+
+
+def test_the_coded_view_is_the_view(drawn):
+    _, _, headers = drawn
+    words = {"PA": ("272479007", "postero-anterior"), "AP": ("399348003", "antero-posterior")}  # PS3.16 CID 4010
+    for header in headers:
+        (code,) = header.ViewCodeSequence
+        assert (code.CodeValue, code.CodeMeaning) == words[header.ViewPosition]

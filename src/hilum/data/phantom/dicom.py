@@ -14,6 +14,8 @@ from hilum.data.phantom.patient import Patient
 BITS = 12
 DARKEST, BRIGHTEST = 160, 3840
 """Stored values of black and white; the window makes them so again."""
+VIEWS = {"PA": ("272479007", "postero-anterior"), "AP": ("399348003", "antero-posterior")}
+"""SNOMED CT codes of the views (PS3.16 CID 4010)."""
 
 
 def encode_dicom(
@@ -49,7 +51,8 @@ def _describe_patient(header: Dataset, patient: Patient, patient_id: str, key: s
     header.StudyInstanceUID = generate_uid(entropy_srcs=[key, "study"])
     header.SeriesInstanceUID = generate_uid(entropy_srcs=[key, "series"])
     header.StudyDate, header.StudyTime = "20000101", "120000"
-    header.AccessionNumber = header.StudyID = header.ReferringPhysicianName = ""
+    header.AccessionNumber = header.ReferringPhysicianName = ""
+    header.StudyID = "1"
     header.SeriesNumber = header.InstanceNumber = 1
 
 
@@ -59,13 +62,18 @@ def _describe_device(header: Dataset, machine: str, view: str) -> None:
     header.ImageType = ["DERIVED", "PRIMARY"]
     header.BodyPartExamined, header.ViewPosition = "CHEST", view
     header.ImageLaterality, header.PatientOrientation = "U", ["L", "F"]
-    header.DetectorType = ""
+    header.DetectorType, header.PositionerType = "", "NONE"
     header.AcquisitionDate = header.ContentDate = "20000101"
     header.AcquisitionTime = header.ContentTime = "120000"
-    chest = Dataset()
-    chest.CodeValue, chest.CodingSchemeDesignator, chest.CodeMeaning = "51185008", "SCT", "Chest"
-    header.AnatomicRegionSequence = Sequence([chest])
-    header.ViewCodeSequence = header.AcquisitionContextSequence = Sequence([])
+    header.AnatomicRegionSequence = Sequence([_coded("51185008", "Chest")])
+    header.ViewCodeSequence = Sequence([_coded(*VIEWS[view])])
+    header.AcquisitionContextSequence = Sequence([])
+
+
+def _coded(value: str, meaning: str) -> Dataset:
+    code = Dataset()
+    code.CodeValue, code.CodingSchemeDesignator, code.CodeMeaning = value, "SCT", meaning
+    return code
 
 
 def _describe_pixels(header: Dataset, intensity: np.ndarray, inverted: bool) -> None:

@@ -6,8 +6,10 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from pydicom import dcmread
+from pydicom.errors import InvalidDicomError
 from pydicom.uid import ComprehensiveSRStorage, ExplicitVRLittleEndian, SecondaryCaptureImageStorage
 from pynetdicom import AE
 from pynetdicom.sop_class import Verification  # type: ignore[attr-defined] # made at run time
@@ -71,9 +73,8 @@ def send(node: Node, own_title: str, jobs: Sequence[tuple[str, Sequence[Path]]])
     Returns:
         Key -> `taken` (all its files), `later` (the node is away, full, or was lost), or `never` (it does not want it).
     """
-    entity = _entity(own_title)
-    association = entity.associate(node.host, node.port, ae_title=node.title)
-    if not association.is_established:
+    association = _associate(node, own_title)
+    if association is None:
         return {key: LATER for key, _ in jobs}
     try:
         return {key: _store_all(association, files) for key, files in jobs}
@@ -84,13 +85,34 @@ def send(node: Node, own_title: str, jobs: Sequence[tuple[str, Sequence[Path]]])
 
 def echo(node: Node, own_title: str) -> bool:
     """Whether the node answers (C-ECHO)."""
-    entity = _entity(own_title)
-    association = entity.associate(node.host, node.port, ae_title=node.title)
-    if not association.is_established:
+    association = _associate(node, own_title)
+    if association is None:
         return False
     status = association.send_c_echo()
     association.release()
     return "Status" in status and status.Status == 0
+
+
+def _associate(node: Node, own_title: str) -> Any:
+    """An association, or None where the node is away; a name that has no address now may have one later."""
+    try:
+        association = _entity(own_title).associate(node.host, node.port, ae_title=node.title)
+    except OSError:
+        return None
+    if not association.is_established:
+        return None
+    _leave_answers(association)
+    return association
+
+
+def _leave_answers(association: Any) -> None:
+    """Keeps pynetdicom's own thread from taking an answer that `send_c_store` waits for.
+
+    That thread looks for requests of the other end, which we do not serve. Held up between two of its steps for as long
+    as an answer takes, it takes that answer, and the file is sent again after a time-out (seen on a busy machine).
+    """
+    read = association.dimse.get_msg
+    association.dimse.get_msg = lambda block=False: read(block=True) if block else (None, None)
 
 
 def _entity(own_title: str) -> AE:
@@ -101,7 +123,7 @@ def _entity(own_title: str) -> AE:
     return entity
 
 
-def _store_all(association: object, files: Sequence[Path]) -> str:
+def _store_all(association: Any, files: Sequence[Path]) -> str:
     for path in files:
         result = _store(association, path)
         if result != TAKEN:
@@ -109,14 +131,18 @@ def _store_all(association: object, files: Sequence[Path]) -> str:
     return TAKEN if files else NEVER
 
 
-def _store(association: object, path: Path) -> str:
+def _store(association: Any, path: Path) -> str:
     """One C-STORE; the meaning of its status is that of PS3.4 table B.2-1."""
-    if not association.is_established:  # type: ignore[attr-defined]
+    if not association.is_established:
         return LATER
     try:
-        status = association.send_c_store(dcmread(path))  # type: ignore[attr-defined]
+        dataset = dcmread(path)
+    except (OSError, InvalidDicomError):  # somebody was at the outbox: this answer is lost, the others are not
+        return NEVER
+    try:
+        status = association.send_c_store(dataset)
     except (RuntimeError, ValueError):  # the association is gone; no context that the node accepted
-        return NEVER if association.is_established else LATER  # type: ignore[attr-defined]
+        return NEVER if association.is_established else LATER
     if "Status" not in status:
         return LATER
     code = int(status.Status)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import sqlite3
+import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -20,6 +21,7 @@ from pynetdicom.sop_class import (  # type: ignore[attr-defined] # made at run t
 from hilum.errors import UsageError
 from hilum.images.limits import Limits
 from hilum.serving.dicom_out.answer import answer_key
+from hilum.serving.dicom_out.line import bound_line
 from hilum.serving.dicom_out.outbox import Outbox
 
 RADIOGRAPHS = (
@@ -29,8 +31,11 @@ RADIOGRAPHS = (
     SecondaryCaptureImageStorage,
 )
 """Kinds of object that are taken; others are declined when the connection is made."""
-ASSOCIATIONS = 16
+ASSOCIATIONS, CONNECTIONS = 16, 64
+"""Callers that are served at a time, and connections that may be open, each with its threads."""
 IDLE_SECONDS = 60.0
+HELLO_SECONDS = 10.0
+"""For which a connection may not say who it is; so long its threads live, even if it is closed before."""
 SUCCESS, FULL, CANNOT_UNDERSTAND = 0x0000, 0xA700, 0xC000
 _COMMAND_BYTES = 100_000
 """What a message may have beside the file."""
@@ -75,6 +80,7 @@ class Receiver:
         handlers: list[Any] = [
             (evt.EVT_C_STORE, self._store),
             (evt.EVT_C_ECHO, self._echo),
+            (evt.EVT_CONN_OPEN, self._open),
             (evt.EVT_PDU_RECV, self._count),
             (evt.EVT_CONN_CLOSE, self._forget),
         ]
@@ -83,11 +89,26 @@ class Receiver:
             self._server = entity.start_server((host, port), block=False, evt_handlers=handlers)
         except OSError as error:
             raise UsageError("--dicom-port", expected=f"a free port of {host}", found=str(error.strerror)) from None
+        self._server.verify_request, self._is_full = self._has_room, False
         self.port: int = self._server.socket.getsockname()[1]
 
     def close(self) -> None:
         """Takes no more; what has been accepted is in the outbox."""
+        for each in self._server.active_associations:
+            if not each.is_established:  # pynetdicom's own way ends the thread of such a one with an exception
+                each.dul.socket.close()
+                _wait_for_end(each.dul)
         self._server.ae.shutdown()
+
+    def _open(self, event: Any) -> None:
+        bound_line(event.assoc.dul.socket, IDLE_SECONDS, lambda: self.log("received", code="too-large"))
+
+    def _has_room(self, _line: Any, _address: Any) -> bool:
+        """Whether another connection may have threads; asked before it gets them."""
+        was_full, self._is_full = self._is_full, len(self._server.active_associations) >= CONNECTIONS
+        if self._is_full and not was_full:
+            self.log("full", connections=CONNECTIONS)
+        return not self._is_full
 
     def _echo(self, event: Any) -> int:
         self._bytes.pop(event.assoc, None)
@@ -129,12 +150,18 @@ class Receiver:
         self._bytes.pop(event.assoc, None)
 
 
+def _wait_for_end(thread: Any) -> None:
+    until = time.monotonic() + 2
+    while thread.is_alive() and time.monotonic() < until:
+        time.sleep(0.01)
+
+
 def _entity(title: str, allowed: Sequence[str]) -> AE:
     entity = AE(ae_title=title)
     entity.require_called_aet = True
     entity.require_calling_aet = list(allowed)
     entity.maximum_associations = ASSOCIATIONS
-    entity.acse_timeout = entity.dimse_timeout = entity.network_timeout = IDLE_SECONDS
+    entity.acse_timeout, entity.dimse_timeout, entity.network_timeout = HELLO_SECONDS, IDLE_SECONDS, IDLE_SECONDS
     entity.add_supported_context(Verification)
     for kind in RADIOGRAPHS:
         entity.add_supported_context(kind, ALL_TRANSFER_SYNTAXES)
