@@ -139,7 +139,7 @@ def wanted(arms: dict[str, Recipe], parts: list[Part], seeds: list[int]) -> Iter
 
 
 def run(arguments: argparse.Namespace) -> None:
-    arms = arms_of(arguments.recipe, arguments.size, arguments.epochs)
+    arms = arms_of(arguments.recipe, arguments.size, arguments.epochs, arguments.batch_size)
     chosen = {name: arms[name] for name in arguments.arms or arms}
     base = next(iter(chosen.values()))
     with tempfile.TemporaryDirectory() as folder:
@@ -151,6 +151,7 @@ def run(arguments: argparse.Namespace) -> None:
             "size": arguments.size,
             "epochs": arguments.epochs,
             "images": arguments.images,
+            "batch_size": base.batch_size,
         }
         for seed, part, arm in wanted(chosen, parts, arguments.seeds):
             key = {"arm": arm, "part": part.name, "seed": seed, **setting}
@@ -189,6 +190,7 @@ def main() -> None:
     runs.add_argument("--judged", type=int, default=500, help="held-out images of a part, at most")
     runs.add_argument("--size", type=int, default=128)
     runs.add_argument("--epochs", type=int, default=12)
+    runs.add_argument("--batch-size", type=int, default=0, help="0 = the recipe's")
     runs.add_argument("--weights-dir", type=Path)
     runs.add_argument("--device", default="auto")
     tables = commands.add_parser("table", help="a table in Markdown")

@@ -19,15 +19,17 @@ SHADE = {"shade": 0.2}
 JPEG = {"jpeg": 0.5}
 
 
-def arms_of(name: str, size: int, epochs: int) -> dict[str, Recipe]:
+def arms_of(name: str, size: int, epochs: int, batch_size: int = 0) -> dict[str, Recipe]:
     """Name -> recipe.
 
     Args:
         name: of the recipe whose network is trained.
         size: pixels a side.
         epochs: of the longest phase.
+        batch_size: images a step; 0 = the recipe's.
     """
     base = shortened(RECIPES[name], size, epochs)
+    base = replace(base, batch_size=batch_size or base.batch_size)
     plain = replace(base, augmentation=Augmentation(flip=0.5), label_smoothing=0.0, ema=0.0)
     added = {"warp": WARP, "border": BORDER, "blur-noise": SOFTER, "tone": TONE, "erase": ERASE}
     added |= {"crop": CROP, "sharpen": SHARPER, "shade": SHADE, "jpeg": JPEG}

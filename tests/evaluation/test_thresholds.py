@@ -8,7 +8,15 @@ import pytest
 from hilum.errors import UsageError
 from hilum.evaluation import Estimate
 from hilum.evaluation.intervals import wilson_interval
-from hilum.evaluation.thresholds import OperatingPoint, apply_point, describe_points, fit_points, predictive_values
+from hilum.evaluation.thresholds import (
+    OperatingPoint,
+    apply_point,
+    describe_points,
+    even_threshold,
+    fit_points,
+    predictive_values,
+)
+from hilum.labels import LabelSet
 
 BINARY = ("NORMAL", "PNEUMONIA")
 
@@ -37,6 +45,41 @@ def test_each_rule_keeps_its_word_on_validation(draw) -> None:
         assert given.specificity.value == pytest.approx(point.specificity)
         assert given.flagged.k == int((score >= point.threshold).sum()) and given.ppv.n == given.flagged.k
         assert given.sensitivity.ci_low < given.sensitivity.value < given.sensitivity.ci_high
+
+
+def test_the_even_threshold_makes_both_errors_alike_between_normal_classes() -> None:
+    generator = np.random.default_rng(0)
+    odds = np.r_[generator.normal(-4, 1, 40000), generator.normal(6, 3, 40000)]
+    positive = np.arange(80000) >= 40000
+    cut = even_threshold(1 / (1 + np.exp(-odds)), positive)
+    assert np.log(cut / (1 - cut)) == pytest.approx(-1.5, abs=0.1)  # 2.5 deviations from each
+    found, silent = (
+        (odds[positive] >= np.log(cut / (1 - cut))).mean(),
+        (odds[~positive] < np.log(cut / (1 - cut))).mean(),
+    )
+    assert found == pytest.approx(silent, abs=0.003)
+
+
+def test_the_even_point_is_there_where_pictures_were_seen_as_elsewhere_and_follows_them() -> None:
+    generator = np.random.default_rng(1)
+    positive = np.arange(400) >= 100
+    odds = generator.normal(0, 1, 400) + np.where(positive, 4.0, -4.0)
+    moved = odds + np.where(positive, 0.0, 3.0)  # elsewhere the negatives are less surely so
+
+    def cut(elsewhere):
+        probs, target = 1 / (1 + np.exp(-odds)), positive.astype(int)
+        more = None if elsewhere is None else (np.c_[1 - elsewhere, elsewhere], target)
+        return _by_name(fit_points(np.c_[1 - probs, probs], target, LabelSet(BINARY), elsewhere=more))
+
+    assert "even" not in cut(None)
+    as_it_is, shifted = (cut(1 / (1 + np.exp(-each)))["even"].threshold for each in (odds, moved))
+    assert 0.3 < as_it_is < 0.7 < shifted
+
+
+def test_sure_scores_and_scores_that_are_all_alike_have_a_threshold() -> None:
+    positive = np.arange(40) < 20
+    assert even_threshold(positive.astype(float), positive) == pytest.approx(0.5, abs=1e-3)
+    assert 0 <= even_threshold(np.full(40, 0.7), positive) <= 1
 
 
 def test_a_promise_holds_on_other_images_within_its_interval(draw) -> None:

@@ -35,7 +35,7 @@ def test_figures_points_shift_ledger_and_page(model, theirs, tmp_path):
     accuracy = (predictions.decisions == predictions.target).mean()
     assert trial.evaluation.overall["accuracy"].value == pytest.approx(accuracy) and accuracy > 0.8
     document = json.loads((tmp_path / "trial/evaluation.json").read_text())
-    assert {each["name"] for each in document["points"]} == {"youden", "sensitivity-95", "cost-5"}
+    assert {each["name"] for each in document["points"]} == {"youden", "sensitivity-95", "cost-5", "even"}
     assert 0 < document["points"][0]["at_prevalence"]["ppv"]["value"] <= 1
     assert max(each["distance"] for each in document["shift"]) < 0.35
     opened = read_ledger(model.parents[1])[-1]

@@ -6,6 +6,9 @@ the rest; a threshold says nothing of which other class a picture is.
 - `youden`: the largest sensitivity + specificity - 1 (Youden 1950): both errors weigh the same, whatever their number.
 - `sensitivity-95`: the highest threshold that finds at least 95 % of the class on validation.
 - `cost-5`: the fewest costs where a missed picture costs five times a false alarm, at validation's class proportions.
+- `even`: as far from the class as from the others, counted in the spread of either, on validation pictures as they are
+  and as they might look elsewhere; only where those were predicted too. Where validation is called nearly without a
+  mistake, the other rules know nothing of pictures of another source (docs/decisions/0010-a-threshold-under-shift.md).
 """
 
 from __future__ import annotations
@@ -15,6 +18,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
+from scipy import special
 
 from hilum.data.predictions import Predictions
 from hilum.errors import UsageError
@@ -27,6 +31,7 @@ FEWEST = 10
 """Images of a class, and of all others, below which no point is fitted."""
 
 SENSITIVITY, COST = 0.95, 5.0
+EVEN = "even"
 
 
 @dataclass(frozen=True)
@@ -77,7 +82,13 @@ class PointFigures:
 
 
 def fit_points(
-    probs: np.ndarray, target: np.ndarray, labels: LabelSet, *, sensitivity: float = SENSITIVITY, cost: float = COST
+    probs: np.ndarray,
+    target: np.ndarray,
+    labels: LabelSet,
+    *,
+    sensitivity: float = SENSITIVITY,
+    cost: float = COST,
+    elsewhere: tuple[np.ndarray, np.ndarray] | None = None,
 ) -> tuple[OperatingPoint, ...]:
     """The points of the positive class, or with more than two classes of each class that has enough images.
 
@@ -86,6 +97,7 @@ def fit_points(
         target: int `[N]`.
         sensitivity: share of the class that `sensitivity-..` has to find, in (0, 1).
         cost: of a missed picture, in false alarms.
+        elsewhere: probabilities and targets of validation images as they might look elsewhere; None = no point `even`.
 
     Raises:
         UsageError: a sensitivity or a cost that cannot be.
@@ -97,7 +109,11 @@ def fit_points(
     for label in chosen:
         positive = np.asarray(target) == labels.index(label)
         if min(positive.sum(), (~positive).sum()) >= FEWEST:
-            points += _fit_class(probs[:, labels.index(label)], positive, label, sensitivity, cost)
+            score = probs[:, labels.index(label)]
+            points += _fit_class(score, positive, label, sensitivity, cost)
+            if elsewhere is not None:
+                more = elsewhere[0][:, labels.index(label)], np.asarray(elsewhere[1]) == labels.index(label)
+                points.append(_even_point(score, positive, label, *more))
     return tuple(points)
 
 
@@ -151,6 +167,40 @@ def _fit_class(
         OperatingPoint(name, label, float(cuts[i]), sentence, float(found[i]), float(silent[i]), len(score))
         for name, (i, sentence) in rules.items()
     ]
+
+
+def _even_point(
+    score: np.ndarray, positive: np.ndarray, label: str, other: np.ndarray, other_positive: np.ndarray
+) -> OperatingPoint:
+    cut = even_threshold(np.concatenate([score, other]), np.concatenate([positive, other_positive]))
+    found, silent = float((score[positive] >= cut).mean()), float((score[~positive] < cut).mean())
+    sentence = f"as far from {label} as from the others, on validation as it is and as it might look elsewhere"
+    return OperatingPoint(EVEN, label, cut, sentence, found, silent, len(score))
+
+
+def even_threshold(score: np.ndarray, positive: np.ndarray) -> float:
+    """The probability that lies equally many standard deviations from either side, on the scale of log odds.
+
+    Medians, and median deviations for standard deviations, so that a few strays move nothing. Between classes that both
+    are normal on that scale it makes sensitivity and specificity equal.
+
+    Args:
+        score: `[N]` probabilities, images of both sides among them.
+        positive: bool `[N]`.
+    """
+    odds = special.logit(np.clip(np.asarray(score, np.float64), SMALLEST, 1 - SMALLEST))
+    sides = odds[np.asarray(positive, bool)], odds[~np.asarray(positive, bool)]
+    (high, wide), (low, narrow) = ((np.median(side), _spread_of(side)) for side in sides)
+    return float(special.expit((high * narrow + low * wide) / (wide + narrow)))
+
+
+SMALLEST = 1e-12
+"""Probabilities nearer to 0 or 1 have log odds of +-27.6."""
+
+
+def _spread_of(values: np.ndarray) -> float:
+    """A standard deviation from the median deviation from the median; positive, so that it can be divided by."""
+    return max(1.4826 * float(np.median(np.abs(values - np.median(values)))), 1e-9)
 
 
 def _cuts(score: np.ndarray, positive: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

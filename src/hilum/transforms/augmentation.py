@@ -261,7 +261,8 @@ def store_as_jpeg(canvas: np.ndarray, draw: Draws) -> np.ndarray:
     import cv2
 
     quality = int(15 + 80 * draw.more[8])
-    return cv2.imdecode(cv2.imencode(".jpg", canvas, [cv2.IMWRITE_JPEG_QUALITY, quality])[1], cv2.IMREAD_GRAYSCALE)
+    written = cv2.imencode(".jpg", canvas, [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
+    return np.asarray(cv2.imdecode(written, cv2.IMREAD_GRAYSCALE))
 
 
 def _blur(canvas: np.ndarray, sigma: float) -> np.ndarray:

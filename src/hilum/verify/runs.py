@@ -23,6 +23,7 @@ from hilum.verify.documents import compare_values
 from hilum.verify.pages import compare_page
 from hilum.verify.pictures import caches_of
 from hilum.workflow.calibrate import CALIBRATION, calibration_of, describe_training, what_points_give
+from hilum.workflow.elsewhere import ELSEWHERE, read_elsewhere
 
 MOST = 5
 
@@ -227,7 +228,11 @@ def _check_calibration(
 ) -> None:
     file, found = f"{run.name}/{CALIBRATION}", run.document(CALIBRATION)
     digest = file_sha256(run.path / "predictions-val.parquet")
-    expected = book.recall(("calibration", digest), lambda: calibration_of(known["val"]))
+    beside = run.path / ELSEWHERE
+    more = file_sha256(beside) if beside.exists() else ""
+    expected = book.recall(
+        ("calibration", digest, more), lambda: calibration_of(known["val"], read_elsewhere(run.path))
+    )
     gives = dict(expected["gives"])
     for split in found.get("gives", {}):
         if split != "val" and split in known:

@@ -17,6 +17,7 @@ from hilum.evaluation.thresholds import OperatingPoint, apply_point, describe_po
 from hilum.evaluation.values import without_nan
 from hilum.models.extras import add_extras
 from hilum.models.weights import file_sha256
+from hilum.workflow.elsewhere import read_elsewhere
 from hilum.workflow.record import read_json, write_json
 
 CALIBRATION = "calibration.json"
@@ -33,7 +34,7 @@ def calibrate_run(run_dir: Path, manifest: Manifest, train: CanvasView) -> None:
     """
     model, path = run_dir / "model.safetensors", run_dir / "predictions-val.parquet"
     predictions = read_predictions(path)
-    document = calibration_of(predictions)
+    document = calibration_of(predictions, read_elsewhere(run_dir))
     extras = {
         "temperature": document["temperature"],
         "operating_points": document["points"],
@@ -47,11 +48,21 @@ def calibrate_run(run_dir: Path, manifest: Manifest, train: CanvasView) -> None:
     write_json(run_dir / CALIBRATION, without_nan(document))
 
 
-def calibration_of(predictions: Predictions) -> dict[str, Any]:
-    """What `calibration.json` holds of a run's validation predictions, before any other split was predicted."""
+def calibration_of(predictions: Predictions, elsewhere: Predictions | None = None) -> dict[str, Any]:
+    """What `calibration.json` holds of a run's validation predictions, before any other split was predicted.
+
+    Args:
+        elsewhere: of validation images as they might look elsewhere; None = there are none, as in older runs.
+    """
     fitted = fit_temperature(predictions.logits, predictions.target)
     calibrated = predictions.with_logits(fitted(predictions.logits))
-    points = fit_points(calibrated.probs, calibrated.target, calibrated.labels)
+    more = None if elsewhere is None else elsewhere.with_logits(fitted(elsewhere.logits))
+    points = fit_points(
+        calibrated.probs,
+        calibrated.target,
+        calibrated.labels,
+        elsewhere=None if more is None else (more.probs, more.target),
+    )
     return {
         "schema": "hilum.calibration/1",
         "temperature": fitted.temperature,

@@ -75,11 +75,11 @@ def with_soft_targets(teaching: Teaching, train: Examples, val: Examples) -> tup
     groups = connected_groups(rows["patient_id"], rows["sha256"])
     folds = fold_of_each(train.targets, groups, distil.folds, teaching.options.seed)
     soft = np.zeros((len(train.targets), len(teaching.manifest.labels)), np.float32)
-    left = teaching.time_budget
+    left = budget = teaching.time_budget
     for number in range(distil.folds):
         share = None if left is None else left / (distil.folds - number + 1)
         soft[folds == number] = _think(teaching, number, folds, train, val, share)
-        left = None if left is None else max(teaching.time_budget - (time.monotonic() - started), 0.0)
+        left = None if budget is None else max(budget - (time.monotonic() - started), 0.0)
     agree = int((soft.argmax(1) == train.targets).sum())
     sentence = (
         f"{distil.folds} members, each trained without a fold of the training images, agree with the labels of "
