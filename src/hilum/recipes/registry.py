@@ -4,10 +4,18 @@ from __future__ import annotations
 
 from types import ModuleType
 
-from hilum.recipes import covid_small, defaults, imbalance_tta, kermany_transfer, resnet_anomaly, vgg_knn
+from hilum.recipes import covid_small, defaults, hardened, imbalance_tta, kermany_transfer, resnet_anomaly, vgg_knn
 from hilum.recipes.schema import Recipe
 
-FILES: tuple[ModuleType, ...] = (defaults, kermany_transfer, imbalance_tta, vgg_knn, covid_small, resnet_anomaly)
+FILES: tuple[ModuleType, ...] = (
+    defaults,
+    hardened,
+    kermany_transfer,
+    imbalance_tta,
+    vgg_knn,
+    covid_small,
+    resnet_anomaly,
+)
 """Every module of recipes: `RECIPES`, and a header with source, figures, differences, command and cost."""
 
 RECIPES: dict[str, Recipe] = {recipe.name: recipe for module in FILES for recipe in module.RECIPES}
