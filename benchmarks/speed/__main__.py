@@ -2,8 +2,10 @@
 
 Prints a table of ratios with their spread and writes it as JSON; `--page docs/performance.md` puts it between that
 page's marks too. Rows that need files take drawn X-rays where none are given. `--only steps,heads` runs some groups,
-and keeps the other rows that the JSON holds. Each ratio is of two measurements that took turns on the same machine;
-how busy that was stands in the JSON, as the load before and after each row.
+and keeps the other rows that the JSON holds; `--quick` takes one repeat and fewer networks, to see that it runs. Each
+ratio is of two measurements that took turns on the same machine; how busy that was stands in the JSON, as the load
+before and after each row. Several groups run in a process each, so that none finds the allocator as another left it. A
+row that fails becomes a line of the table that says why, the others go on, and the exit code is 1.
 """
 
 from __future__ import annotations
@@ -12,32 +14,35 @@ import argparse
 import json
 import os
 import platform
+import subprocess
 import sys
 import time
 import warnings
 from collections.abc import Callable, Iterable
+from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import augmenting
-import comparing
-import networks
-import reading
-import training
-from side_by_side import Row, render_table
+from side_by_side import Measure, Row, failed, render_table, rows_of
 
-GROUPS: dict[str, Callable[[argparse.Namespace], Iterable[Row]]] = {
-    "reading": lambda given: reading.measure(given.data, given.originals),
-    "augmenting": lambda given: augmenting.measure(),
-    "steps": lambda given: training.measure_steps(given.repeats),
-    "heads": lambda given: training.measure_heads(),
-    "inference": lambda given: networks.measure_inference(given.repeats),
-    "processes": lambda given: networks.measure_processes(given.folder),
-    "comparing": lambda given: comparing.measure(given.repeats),
-    "cam": lambda given: networks.measure_cam(given.repeats),
+Group = Callable[[Any, argparse.Namespace], Iterable[Row | Measure]]
+GROUPS: dict[str, tuple[str, Group]] = {
+    "reading": ("reading", lambda module, given: module.measure(given.data, given.originals)),
+    "augmenting": ("augmenting", lambda module, given: module.measure()),
+    "steps": ("training", lambda module, given: module.measure_steps(given.repeats)),
+    "heads": ("training", lambda module, given: module.measure_heads()),
+    "inference": ("networks", lambda module, given: module.measure_inference(given.repeats, given.quick)),
+    "processes": ("processes", lambda module, given: module.measure(given.folder, given.repeats, given.quick)),
+    "comparing": ("comparing", lambda module, given: module.measure(given.repeats, given.quick)),
+    "cam": ("networks", lambda module, given: module.measure_cam(given.repeats, given.quick)),
 }
+"""Name -> the module beside this one, and its rows; imported where it runs, so that one that is broken breaks alone."""
+
+LONGEST = 600
+"""Seconds after which a group is given up."""
 PACKAGES = ("torch", "torchvision", "timm", "lightning", "openvino", "onnxruntime", "scikit-learn", "openTSNE")
+FLAGS = ("avx2", "avx512f", "avx512_vnni", "avx512_bf16", "amx_bf16", "amx_int8")
 MARKS = "<!-- table: written by `make bench` -->", "<!-- end of table -->"
 
 
@@ -45,22 +50,58 @@ def main() -> None:
     """Parses, measures, prints, writes."""
     given = _arguments()
     warnings.simplefilter("ignore")
-    kept = _before(given.out)
-    began = time.monotonic()
-    for name in given.only.split(","):
-        rows, load = [], [os.getloadavg()[0]]
-        for row in GROUPS[name](given):
-            load.append(os.getloadavg()[0])
-            rows.append(row.to_json() | {"load": [round(each, 1) for each in load[-2:]]})
-            sys.stdout.write(render_table([row]).splitlines()[-1] + "\n")
-            sys.stdout.flush()
-        kept[name] = {"machine": _machine(), "rows": rows}
-        document = {"schema": "hilum.speed/2", "groups": {each: kept[each] for each in GROUPS if each in kept}}
-        given.out.parent.mkdir(parents=True, exist_ok=True)
-        given.out.write_text(json.dumps(document, indent=1) + "\n")  # after each group: a killed call loses one
-    sys.stdout.write(f"\n{time.monotonic() - began:.0f} s\n")
+    names, began = given.only.split(","), time.monotonic()
+    for name in names:
+        if len(names) == 1:
+            _measure_here(name, given)
+        else:
+            _measure_in_a_process(name, given)
+    groups = _before(given.out)
+    seconds = {name: sum(row["seconds"] for row in groups[name]["rows"]) for name in names}
+    parts = ", ".join(f"{name} {taken:.0f}" for name, taken in seconds.items())
+    sys.stdout.write(f"\n{time.monotonic() - began:.0f} s: {parts}\n")
     if given.page:
-        _write_page(given.page, kept)
+        _write_page(given.page, groups)
+    broken = [row["work"] for name in names for row in groups[name]["rows"] if row["error"]]
+    if broken:
+        sys.exit(f"{len(broken)} failed: {'; '.join(broken)}")
+
+
+def _measure_here(name: str, given: argparse.Namespace) -> None:
+    def group() -> Iterable[Row | Measure]:
+        module, rows = GROUPS[name]
+        yield from rows(import_module(module), given)
+
+    rows, load = [], [os.getloadavg()[0]]
+    for row in rows_of(name, group()):
+        load.append(os.getloadavg()[0])
+        rows.append(row.to_json() | {"load": [round(each, 1) for each in load[-2:]]})
+        sys.stdout.write(render_table([row]).splitlines()[-1] + "\n")
+        sys.stdout.flush()
+    _write(given.out, name, rows)
+
+
+def _measure_in_a_process(name: str, given: argparse.Namespace) -> None:
+    """As the same command with one group; where that dies, the group's row says how."""
+    before = _before(given.out).get(name)
+    asked = {"--data": given.data, "--folder": given.folder, "--originals": given.originals, "--out": given.out}
+    command = [sys.executable, str(Path(__file__).parent), "--only", name, "--repeats", str(given.repeats)]
+    command += [text for key, value in asked.items() if value is not None for text in (key, str(value))]
+    try:
+        subprocess.run(command + ["--quick"] * given.quick, timeout=LONGEST, check=False)
+    except subprocess.TimeoutExpired as error:
+        _write(given.out, name, [failed(name, error).to_json() | {"load": [os.getloadavg()[0]]}])
+    if _before(given.out).get(name) == before:
+        error = RuntimeError("the process ended without a result")
+        _write(given.out, name, [failed(name, error).to_json() | {"load": [os.getloadavg()[0]]}])
+
+
+def _write(path: Path, name: str, rows: list[dict[str, Any]]) -> None:
+    """The group in place of what it was, beside the others."""
+    kept = _before(path) | {name: {"machine": _machine(), "rows": rows}}
+    document = {"schema": "hilum.speed/3", "groups": {each: kept[each] for each in GROUPS if each in kept}}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(document, indent=1) + "\n")
 
 
 def _arguments() -> argparse.Namespace:
@@ -70,13 +111,19 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--originals", type=Path, help="a folder of class folders of large JPEG files")
     parser.add_argument("--only", default=",".join(GROUPS), help="groups with commas between them")
     parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--quick", action="store_true", help="one repeat, fewer networks: to see that it runs")
     parser.add_argument("--out", type=Path, default=Path("runs/speed.json"))
     parser.add_argument("--page", type=Path, help="a Markdown page with marks for the table")
-    return parser.parse_args()
+    given = parser.parse_args()
+    unknown = set(given.only.split(",")) - set(GROUPS)
+    if unknown:
+        parser.error(f"--only: expected some of {', '.join(GROUPS)}, found {', '.join(sorted(unknown))}")
+    given.repeats = 1 if given.quick else given.repeats
+    return given
 
 
 def _before(path: Path) -> dict[str, Any]:
-    """The groups of an earlier call."""
+    """The groups that the file holds, from this call and earlier ones."""
     return json.loads(path.read_text()).get("groups", {}) if path.exists() else {}
 
 
@@ -86,9 +133,10 @@ def _machine() -> dict[str, Any]:
 
     info = Path("/proc/cpuinfo")
     lines = info.read_text().splitlines() if info.exists() else []
-    model = next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "")
+    said = {line.partition(":")[0].strip(): line.partition(":")[2].strip() for line in reversed(lines)}
     return {
-        "processor": model or platform.processor() or platform.machine(),
+        "processor": said.get("model name") or platform.processor() or platform.machine(),
+        "instructions": [flag for flag in FLAGS if flag in said.get("flags", "").split()],
         "cores": os.cpu_count(),
         "threads": torch.get_num_threads(),
         "gpu": torch.cuda.get_device_name(0) if torch.cuda.is_available() else None,
@@ -100,17 +148,18 @@ def _machine() -> dict[str, Any]:
 
 def _write_page(page: Path, groups: dict[str, Any]) -> None:
     """The table and what it was measured on, between the page's marks."""
-    fields = set(Row.__dataclass_fields__)
-    rows, loads, machine = [], [], {}
+    rows, loads, machine, seconds = [], [], {}, 0.0
     for name in GROUPS:
         if name in groups:
             machine = groups[name]["machine"]
             loads += [load for row in groups[name]["rows"] for load in row["load"]]
-            rows += [Row(**{key: row[key] for key in row if key in fields}) for row in groups[name]["rows"]]
+            rows += [Row.from_json(row) for row in groups[name]["rows"]]
+            seconds += sum(row.get("seconds", 0) for row in groups[name]["rows"])
     versions = ", ".join(f"{name} {number}" for name, number in machine["versions"].items())
     about = (
-        f"{machine['processor']}, {machine['cores']} cores, {machine['threads']} threads; load average "
-        f"{min(loads):.1f} to {max(loads):.1f} while it ran; {machine['date']}; {versions}."
+        f"{machine['processor']} ({', '.join(machine.get('instructions', ()))}), {machine['cores']} cores, "
+        f"{machine['threads']} threads; load average {min(loads):.1f} to {max(loads):.1f} while it ran, which took "
+        f"{seconds / 60:.0f} minutes; {machine['date']}; {versions}."
     )
     before, rest = page.read_text().split(MARKS[0])
     after = rest.split(MARKS[1])[1]

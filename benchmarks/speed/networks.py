@@ -1,146 +1,255 @@
-"""Inference, whole processes and Grad-CAM: rows around what `inference_speed.py` and `gradcam_speed.py` measure."""
+"""Inference and Grad-CAM, each network in a process of its own:
+
+    python benchmarks/speed/networks.py inference resnet50
+
+The C allocator cannot be told twice how to deal with pages, so a process first times the usual way as it comes, and
+then once more with pages kept (`tune_cpu`). A process prints its rows as JSON.
+"""
 
 from __future__ import annotations
 
+import argparse
+import json
+import subprocess
 import sys
-import tempfile
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-from side_by_side import Row, time_in_turns
+from side_by_side import Row, failed, time_all_in_turns, time_in_turns
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 AIMS = {
-    "mobilenetv2_100": (14.0, 7.0),
-    "efficientnet_b0": (8.0, 4.0),
-    "resnet50": (4.5, 2.8),
-    "vit_base_patch16_224": (4.0, 3.7),
+    "mobilenetv2_100": {"openvino bf16": (14.0, 7.0)},
+    "efficientnet_b0": {"openvino bf16": (8.0, 4.0)},
+    "resnet50": {"openvino bf16": (4.5, 2.8), "openvino int8": (9.0, None)},
+    "vit_base_patch16_224": {"openvino bf16": (4.0, 3.7), "openvino int8": (6.5, None)},
 }
-"""Of a batch of 32, and of one image."""
+"""Of a batch of 32, and of one image. fp32 is measured for each, without an aim; int8 where an aim asks for it."""
 
-TOLERANCE = {"32": 1e-3, "bf16": 2e-2}
+BATCH, FITTED, JUDGED = 32, 64, 96
+"""Images of a batch, of the linear head that gives an AUROC, and those that it is of."""
+
+HEAD = "random backbone, linear head fitted on 64 drawn X-rays, AUROC of 96 others"
+AUROC_CHANGE = 0.02
 CAM_AIMS = {"mobilenetv2_100": 9.0, "resnet50": 5.0}
+CAM_TOLERANCE = 1e-5
+"""In a map that is scaled to 0 to 1; where norms are fresh, as here, nothing enlarges the last digits."""
 
 
-def measure_inference(repeats: int) -> Iterator[Row]:
-    """A batch of 32 and one image, warm, by the exact engine and, where the processor has it, in bf16."""
+def measure_inference(repeats: int, quick: bool) -> Iterator[Callable[[], list[Row]]]:
+    """A function for each network, that gives its rows: by each arithmetic, a batch and one image."""
+    for name in list(AIMS)[: 1 if quick else None]:
+        yield _named(f"inference, {name}", partial(_in_a_process, "inference", name, repeats))
+
+
+def measure_cam(repeats: int, quick: bool) -> Iterator[Callable[[], list[Row]]]:
+    """A function for each network, that gives two rows: the usual way as it comes, and with pages kept."""
+    for name in list(CAM_AIMS)[: 1 if quick else None]:
+        yield _named(f"Grad-CAM, {name}", partial(_in_a_process, "cam", name, repeats))
+
+
+def _named(work: str, measure: Callable[[], list[Row]]) -> Callable[[], list[Row]]:
+    measure.work = work  # type: ignore[attr-defined]  # what a row of its failure is called
+    return measure
+
+
+def _in_a_process(what: str, name: str, repeats: int) -> list[Row]:
+    command = [sys.executable, "-W", "ignore", __file__, what, name, "--repeats", str(repeats)]
+    said = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    return [Row.from_json(each) for each in json.loads(said.splitlines()[-1])]
+
+
+def rows_of_inference(name: str, repeats: int) -> list[Row]:
+    """One network: rows for a batch and one image in each arithmetic, and the batch once more with pages kept."""
     import inference_speed as speed
-    import torch
 
-    from hilum.inference.engine import log_softmax
+    from hilum.inference.device import tune_cpu
     from hilum.models import create_model
 
-    warnings.simplefilter("ignore")
-    canvases = speed.canvases_of(speed.BATCH)
+    model = create_model(name, num_classes=2, seed=1).eval()
+    usual = _eager(model)
+    canvases, single, targets = _labelled(speed.PREPROCESSING)
+    _fit_head(model, speed.PREPROCESSING, canvases[:FITTED], targets[:FITTED])
+    batch = canvases[FITTED : FITTED + BATCH]
+    expected = usual(batch)
+    kinds, broken = _engines(model, name, speed.PREPROCESSING, canvases[:FITTED])
+    before = _auroc(kinds["openvino fp32"][0], canvases, targets)
+    found, batches, singles = list(broken), dict[str, Row](), dict[str, Row]()
+    for kind, (many, _) in kinds.items():
+        aims = AIMS[name].get(kind, (None, None))
+        try:
+            same = _equality(kind, many, batch, expected)
+            if not kind.endswith("fp32"):
+                after = _auroc(many, canvases, targets)
+                assert abs(after - before) <= AUROC_CHANGE, f"AUROC {before:.3f} becomes {after:.3f}"
+                same += f"; AUROC {before:.3f} becomes {after:.3f} ({HEAD})"
+        except AssertionError as error:
+            found.append(failed(f"inference, {name}, {kind}", error))
+            continue
+        batches[kind] = Row(f"inference, {name}, batch of {BATCH}", "torch eager, fp32", kind, aim=aims[0], same=same)
+        singles[kind] = Row(f"inference, {name}, one image, warm", "torch eager, fp32", kind, aim=aims[1], same=same)
+    model.to(memory_format=_contiguous())
+    ours = {kind: partial(kinds[kind][0].logits, batch) for kind in batches}
+    time_all_in_turns(batches, lambda: usual(batch), ours, count=BATCH, repeats=repeats)
+    alone = {kind: partial(kinds[kind][1].logits, single) for kind in singles}
+    time_all_in_turns(singles, lambda: usual(single), alone, count=1, repeats=repeats, inner=5)
+    tune_cpu()
+    kept = {
+        kind: Row(row.work, "the same, allocator told to keep its pages (mallopt)", kind, same=row.same)
+        for kind, row in batches.items()
+    }
+    time_all_in_turns(kept, lambda: usual(batch), ours, count=BATCH, repeats=repeats)
+    return [*found, *(row for kind in batches for row in (batches[kind], kept[kind], singles[kind]))]
+
+
+def _contiguous() -> Any:
+    import torch
+
+    return torch.contiguous_format
+
+
+def _eager(model: Any) -> Callable[[np.ndarray], np.ndarray]:
+    """The usual way: uint8 `[B, S, S]` -> logits."""
+    import torch
+
     mean, std = torch.tensor((0.485, 0.456, 0.406)), torch.tensor((0.229, 0.224, 0.225))
-    for name, aims in AIMS.items():
-        model = create_model(name, num_classes=3, seed=1).eval()
 
-        def usual(some: np.ndarray, model=model) -> np.ndarray:
-            with torch.no_grad():
-                image = torch.from_numpy(some)[:, None].expand(-1, 3, -1, -1).float() / 255
-                return model((image - mean[:, None, None]) / std[:, None, None]).numpy()
+    def usual(some: np.ndarray) -> np.ndarray:
+        with torch.no_grad():
+            image = torch.from_numpy(some)[:, None].expand(-1, 3, -1, -1).float() / 255
+            return model((image - mean[:, None, None]) / std[:, None, None]).numpy()
 
-        with tempfile.TemporaryDirectory() as folder:
-            engines = speed.engines_of(model, Path(folder))
-            model.to(memory_format=torch.contiguous_format)
-            expected = np.exp(log_softmax(usual(canvases)))
-            for kind in ("openvino", "openvino bf16"):
-                if kind not in engines:
-                    continue
-                found = np.exp(log_softmax(engines[kind].logits(canvases)))
-                gap, most = float(np.abs(found - expected).max()), TOLERANCE[engines[kind].precision]
-                assert gap <= most, f"{name}, {kind}: probabilities differ by {gap:.1e}"
-                same = f"probabilities differ by {gap:.0e} at most (asserted {most:g})"
-                for what, some, aim in (
-                    ("batch of 32", canvases, aims[0]),
-                    ("one image, warm", canvases[:1], aims[1]),
-                ):
-                    row = Row(f"inference, {name}, {what}", "torch eager, fp32", kind, aim=aim, same=same)
-                    yield time_in_turns(
-                        row,
-                        lambda some=some, usual=usual: usual(some),
-                        lambda some=some, engine=engines[kind]: engine.logits(some),
-                        count=len(some),
-                        repeats=repeats,
-                    )
+    return usual
 
 
-def measure_processes(pictures: Path | None, images: int = 624) -> Iterator[Row]:
-    """MobileNetV2 in a process of its own: a folder of pictures, and one picture from a cold start."""
-    import inference_speed as speed
+def _labelled(preprocessing: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Drawn X-rays uint8 `[N, 224, 224]`, one of them, and whether each shows something."""
+    from hilum.data.phantom import draw_dataset
+    from hilum.transforms import to_canvas
+
+    drawn = draw_dataset(images=FITTED + JUDGED, seed=3)
+    canvases = np.stack([to_canvas(drawn[number].pixels, preprocessing) for number in range(len(drawn))])
+    return canvases, canvases[:1].copy(), (drawn.table["label"] != "normal").to_numpy(np.int64)
+
+
+def _engines(
+    model: Any, name: str, preprocessing: Any, calibrate_on: np.ndarray
+) -> tuple[dict[str, tuple[Any, Any]], list[Row]]:
+    """Kind -> the engine for batches and that for one image; and rows of those that could not be made."""
     import torch
 
-    from hilum.models import create_model
+    from hilum.inference.engine import open_graph
+    from hilum.inference.export import quantise
+    from hilum.inference.graph import to_onnx
+    from hilum.inference.openvino_engine import has_bf16
 
-    warnings.simplefilter("ignore")
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        pictures = pictures or speed.drawn_folder(folder / "pictures", images)
-        model = create_model("mobilenetv2_100", num_classes=3, seed=1)
-        speed.engines_of(model, folder)
-        torch.save(_as_timm(model), folder / "usual.pt")
-        first = next(each for each in sorted(pictures.rglob("*")) if each.is_file())
-        one = folder / "one" / "a"
-        one.mkdir(parents=True)
-        (one / first.name).write_bytes(first.read_bytes())
-        for what, place, repeats in (("a folder", pictures, 1), ("cold start to a prediction", folder / "one", 3)):
-            count = sum(each.is_file() for each in place.rglob("*"))
-            usual = [sys.executable, "-c", speed.USUAL_FOLDER, "mobilenetv2_100", str(folder / "usual.pt"), str(place)]
-            ours = [sys.executable, "-m", "hilum", "predict", str(folder / "m.onnx"), str(place), "--json"]
-            row = Row(
-                f"{what}, whole process, {count} image{'s' * (count > 1)}, mobilenetv2_100",
-                "torch, timm, ImageFolder",
-                "hilum predict on the export",
-                aim=8 if count > 1 else 10,
-                same="the export agreed with torch within 1e-3 when it was made",
-            )
-            yield time_in_turns(
-                row,
-                lambda command=usual: speed._run(command),
-                lambda command=ours: speed._run(command),
-                count=count,
-                repeats=repeats,
-                warm_up=False,
-            )
+    graph, threads = to_onnx(model, preprocessing), torch.get_num_threads()
+
+    def opened(graph: bytes, precision: str) -> tuple[Any, Any]:
+        return tuple(  # type: ignore[return-value]  # two of them
+            open_graph("openvino", graph, precision=precision, threads=threads, batches=each) for each in (True, False)
+        )
+
+    found, broken = {"openvino fp32": opened(graph, "32")}, list[Row]()
+    if has_bf16():
+        found["openvino bf16"] = opened(graph, "bf16")
+    if "openvino int8" in AIMS[name]:
+        try:
+            found["openvino int8"] = opened(quantise(graph, calibrate_on), "32")
+        except Exception as error:  # the other arithmetics go on
+            broken.append(failed(f"inference, {name}, int8", error))
+    return found, broken
 
 
-def _as_timm(model) -> dict:
-    """The state of a network of timm's that has the shapes of this one; its values do not matter to speed."""
-    import timm
+def _fit_head(model: Any, preprocessing: Any, canvases: np.ndarray, targets: np.ndarray) -> None:
+    """A linear answer to the drawn labels, so that there is an AUROC and probabilities that mean something."""
+    import torch
+    from sklearn.linear_model import RidgeClassifier
 
-    return timm.create_model(model.name, num_classes=model.num_classes).state_dict()
+    from hilum.inference.torch_engine import TorchEngine
+
+    engine = TorchEngine(model, preprocessing, torch.device("cpu"))
+    features = np.concatenate([engine.embed(canvases[at : at + BATCH]) for at in range(0, len(canvases), BATCH)])
+    middle, spread = features.mean(0), features.std(0) + 1e-3 * features.std()
+    fitted = RidgeClassifier(alpha=float(features.shape[1])).fit((features - middle) / spread, targets)
+    weight = 2 * fitted.coef_[0] / spread  # a target of -1 or 1 as log odds of -2 or 2
+    last = list(model.head)[-1]
+    with torch.no_grad():
+        last.weight.zero_()[1] = torch.from_numpy(weight)
+        last.bias.zero_()[1] = float(2 * fitted.intercept_[0] - weight @ middle)
 
 
-def measure_cam(repeats: int, images: int = 16, few: int = 4) -> Iterator[Row]:
-    """Grad-CAM in batches against pytorch-grad-cam an image at a time, of which `few` are timed."""
+def _equality(kind: str, engine: Any, batch: np.ndarray, expected: np.ndarray) -> str:
+    """Asserts that probabilities are torch's within what hilum allows this arithmetic."""
+    from hilum.inference.engine import log_softmax
+    from hilum.inference.parity import PROBABILITY
+
+    precision = kind.split()[1]
+    most = PROBABILITY[{"fp32": "32"}.get(precision, precision)]
+    gap = float(np.abs(np.exp(log_softmax(engine.logits(batch))) - np.exp(log_softmax(expected))).max())
+    assert gap <= most, f"probabilities differ by {gap:.1e}, allowed {most:g}"
+    return f"probabilities differ by {gap:.0e} at most (asserted {most:g})"
+
+
+def _auroc(engine: Any, canvases: np.ndarray, targets: np.ndarray) -> float:
+    from sklearn.metrics import roc_auc_score
+
+    logits = np.concatenate([engine.logits(canvases[at : at + BATCH]) for at in range(FITTED, len(canvases), BATCH)])
+    return float(roc_auc_score(targets[FITTED:], logits[:, 1] - logits[:, 0]))
+
+
+def rows_of_cam(name: str, repeats: int, images: int = 16, few: int = 4) -> list[Row]:
+    """One network: batches against pytorch-grad-cam an image at a time, of which `few` are timed."""
     import gradcam_speed as speed
     import torch
     from pytorch_grad_cam.utils.image import scale_cam_image
 
-    from hilum.data.phantom import draw_dataset
     from hilum.inspection.cam.maps import compute_maps
     from hilum.models import create_model
-    from hilum.transforms import to_canvas
 
-    drawn = draw_dataset(images=images, seed=3)
-    pictures = np.stack([to_canvas(drawn[i].pixels, speed.PREPROCESSING) for i in range(images)])
-    for name, aim in CAM_AIMS.items():
-        model = create_model(name, num_classes=2, image_size=224, seed=0).eval()
+    pictures = _labelled(speed.PREPROCESSING)[0][:images]
+    model = create_model(name, num_classes=2, image_size=224, seed=0).eval()
 
-        def ours(model=model) -> np.ndarray:
-            return compute_maps(model, pictures, speed.PREPROCESSING, target=1, batch_size=16).maps["gradcam"]
+    def ours() -> np.ndarray:
+        return compute_maps(model, pictures, speed.PREPROCESSING, target=1, batch_size=images).maps["gradcam"]
 
-        def usual(model=model) -> np.ndarray:
-            return speed.one_at_a_time(model.to(memory_format=torch.contiguous_format), pictures[:few])
+    def usual() -> np.ndarray:
+        return speed.one_at_a_time(model.to(memory_format=torch.contiguous_format), pictures[:few])
 
-        gap = float(np.abs(scale_cam_image(scale_cam_image(ours()[:few], (224, 224))) - usual()).max())
-        assert gap < 0.02, f"{name}: scaled maps differ by {gap:.1e}"
-        row = Row(
-            f"Grad-CAM, batch of 16, {name}", "pytorch-grad-cam, an image at a time", "compute_maps, fp32", aim=aim,
-            same=f"scaled maps differ by {gap:.0e} at most", note=f"the usual way timed on {few} images",
-        )  # fmt: skip
-        yield time_in_turns(row, usual, ours, count=few, our_count=images, repeats=repeats)
+    plain = Row(
+        f"Grad-CAM, batch of {images}, {name}", "pytorch-grad-cam, an image at a time", "compute_maps, fp32",
+        aim=CAM_AIMS[name], note=f"the usual way timed on {few} images, before hilum's and not in turns",
+    )  # fmt: skip
+    usual()
+    time_in_turns(plain, usual, lambda: None, count=few, repeats=repeats, warm_up=False)
+    gap = float(np.abs(scale_cam_image(scale_cam_image(ours()[:few], (224, 224))) - usual()).max())  # keeps pages now
+    assert gap <= CAM_TOLERANCE, f"{name}: scaled maps differ by {gap:.1e}"
+    kept = Row(
+        plain.work, "the same, allocator told to keep its pages (mallopt)", plain.ours,
+        note=f"the usual way timed on {few} images",
+    )  # fmt: skip
+    time_in_turns(kept, usual, ours, count=few, our_count=images, repeats=repeats)
+    plain.our_rate = kept.our_rate
+    plain.same = kept.same = f"scaled maps differ by {gap:.0e} at most (asserted {CAM_TOLERANCE:g})"
+    return [plain, kept]
+
+
+def main() -> None:
+    """One network, its rows as JSON on the last line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("what", choices=("inference", "cam"))
+    parser.add_argument("network", choices=AIMS)
+    parser.add_argument("--repeats", type=int, default=3)
+    given = parser.parse_args()
+    warnings.simplefilter("ignore")
+    rows = {"inference": rows_of_inference, "cam": rows_of_cam}[given.what](given.network, given.repeats)
+    sys.stdout.write(json.dumps([row.to_json() for row in rows]) + "\n")
+
+
+if __name__ == "__main__":
+    main()
