@@ -11,7 +11,6 @@ import hashlib
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -82,6 +81,8 @@ def save_model(
     Raises:
         ModelFileError: labels that do not fit the outputs, or a value that JSON cannot hold.
     """
+    from importlib.metadata import version  # with half of email behind it: not for who reads a file
+
     import safetensors.torch
 
     path, names = Path(path), list(labels)
