@@ -14,7 +14,7 @@ from hilum.report.pictures import thumbnail_of
 from hilum.report.sections.headline import NOT_FOR
 from hilum.report.sections.neighbors import SPLITS, describe_neighbors, render_examples, render_figures
 from hilum.report.sections.section import Section
-from hilum.report.words import end_sentence, render_count
+from hilum.report.words import end_sentence, render_count, render_percent
 from hilum.report.writing import write_text
 from hilum.version import __version__
 
@@ -57,6 +57,10 @@ def describe_result(result: Any) -> str:
         return describe_neighbors(
             result.evaluations[main], SPLITS[main], result.settings, result.index_images, chosen=result.chosen
         )
+    if len(result.answers) == 1 and not result.answers[0].leak:
+        only = result.answers[0]
+        votes = f"{render_percent(only.votes[only.label])} of the votes of the nearest training pictures"
+        return end_sentence(f"{only.name}: {only.label}, by {votes}: {result.settings}")
     refused = f", {render_count(len(result.refused), 'picture')} refused" if result.refused else ""
     answered = len(result.answers) - len(result.refused)
     return end_sentence(
