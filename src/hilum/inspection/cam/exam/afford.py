@@ -16,8 +16,8 @@ from hilum.inspection.cam.maps import compute_maps
 from hilum.models.classifier import Classifier
 from hilum.transforms.preprocessing import Preprocessing
 
-FEWEST, ENOUGH, MOST = 8, 48, 96
-"""Images of an exam: at least; before a second method is examined; at most."""
+FEWEST, ENOUGH, MOST = 24, 48, 96
+"""Images of an exam: at least, for fewer settle nothing; before a second method is examined; at most."""
 
 TRIED = 8
 """Images whose time tells what all would take."""
