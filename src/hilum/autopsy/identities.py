@@ -173,7 +173,16 @@ def _accuracy_misfit(case: Case, accuracy: Printed, recalls: list[Figure], spans
 
 
 def _same(case: Case) -> Iterator[Finding]:
-    """Weighted recall, and everything micro, is the accuracy by another name."""
+    """Weighted recall, and everything micro, is the accuracy by another name; macro recall the balanced accuracy; and
+    the error rate is what is left of the accuracy.
+    """
+    yield from _left_over(case)
+    yield from _other_counts(case)
+    for balanced in case.find("balanced_accuracy"):
+        for figure in (each for each in case.find("sensitivity") if each.over == "macro"):
+            if not figure.printed.meets(balanced.printed):
+                sentence = f"{figure.said} and {balanced.said} differ, but the mean of the classes' recalls is both."
+                yield Finding("same-figure", "impossible", "One figure under two names", sentence, case.title)
     for accuracy in case.find("accuracy"):
         for figure in case.figures:
             micro = figure.over == "micro" and figure.metric in ("sensitivity", "ppv", "f1")
@@ -185,6 +194,32 @@ def _same(case: Case) -> Iterator[Finding]:
                     "is the accuracy."
                 )
                 yield Finding("same-figure", "impossible", "One figure under two names", sentence, case.title)
+
+
+def _left_over(case: Case) -> Iterator[Finding]:
+    for accuracy in case.find("accuracy"):
+        for error in (each for each in case.find("error") if each.over == accuracy.over):
+            if not error.printed.mirrored().meets(accuracy.printed):
+                whole = accuracy.printed.show(accuracy.printed.value + error.printed.value, more=0)
+                sentence = f"{accuracy.said} and {error.said} make {whole}, and not all images."
+                yield Finding("same-figure", "impossible", "Accuracy and error rate disagree", sentence, case.title)
+
+
+def _other_counts(case: Case) -> Iterator[Finding]:
+    """Figures printed as k/n: right calls of both kinds add up to those of the accuracy, and stand in PPV and NPV."""
+    own = [each for each in case.figures if each.printed.fraction and each.over in ("", case.report.positive)]
+    said = {each.metric: (each.said, *(each.printed.fraction or (0, 0))) for each in reversed(own)}
+    if {"sensitivity", "specificity", "accuracy"} <= said.keys():
+        (one, k, n), (other, m, size), (whole, right, of) = (
+            said[x] for x in ("sensitivity", "specificity", "accuracy")
+        )
+        if n + size == of and k + m != right:
+            sentence = f"{one} and {other} make {k + m}/{of} right, and not {whole}."
+            yield Finding("accuracy-from-recalls", "impossible", "Accuracy and classes disagree", sentence, case.title)
+    for metric, called in (("sensitivity", "ppv"), ("specificity", "npv")):
+        if metric in said and called in said and said[metric][1] != said[called][1]:
+            sentence = f"{said[metric][0]} and {said[called][0]} count the same right calls, but not as many."
+            yield Finding("same-figure", "impossible", "One count, two values", sentence, case.title)
 
 
 def _meet(one: Span, other: Span) -> bool:

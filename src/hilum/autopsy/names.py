@@ -67,11 +67,16 @@ def understand(text: str, classes: Sequence[str] = ()) -> Name | None:
             rest = f"{words[: found.start()]} {words[found.end() :]}"
             average, rest = _take(AVERAGES, rest)
             rest = re.sub(_FILLERS, " ", rest).strip()
-            return None if rest else Name(metric, over or average, sample)
+            return None if rest or _is_another(metric, average, words) else Name(metric, over or average, sample)
     if re.fullmatch(PLAIN, words):
         return Name("other", words, sample)
     left = re.sub(_FILLERS, " ", words).strip()
     return Name("sensitivity", over, sample) if over and not left else None
+
+
+def _is_another(metric: str, average: str, words: str) -> bool:
+    """Weighted kappa knows how far calls are off; the average precision is an area under a curve."""
+    return bool((metric == "kappa" and average) or (metric == "ppv" and "average precision" in words))
 
 
 def understand_sample(text: str) -> str:

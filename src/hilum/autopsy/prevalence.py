@@ -20,6 +20,7 @@ def find_no_prevalence(case: Case) -> Iterator[Finding]:
     if found is None or case.matrix is not None or case.sample.counts or case.row.averaged:
         return
     sensitivity, specificity = found
+    yield from _find_no_mean(case, sensitivity, specificity)
     spans: dict[Figure, Span | None] = {}
     point = (_clipped(sensitivity), _clipped(specificity))
     for figure in case.figures:
@@ -40,6 +41,21 @@ def find_no_prevalence(case: Case) -> Iterator[Finding]:
         parts = [f"{figure.said} needs {100 * low:.1f} to {100 * high:.1f} %" for figure, (low, high) in ends.items()]
         sentence = f"{of_two}beside {operating}, {join(parts)} ill images: no one share fits."
         yield Finding("no-prevalence", severity, "No share of ill images fits", sentence, case.title)
+
+
+def _find_no_mean(case: Case, sensitivity: Figure, specificity: Figure) -> Iterator[Finding]:
+    """Of two classes the balanced accuracy is the mean of both, whatever the share of ill images."""
+    ends = (sensitivity.printed.bounds(), specificity.printed.bounds())
+    low, high = ((one + other) / 2 for one, other in zip(*ends, strict=True))
+    for figure in case.find("balanced_accuracy"):
+        own = figure.printed.bounds()
+        if figure.over or (own[0] <= high and low <= own[1]):
+            continue
+        of_two = "" if case.binary else "For two classes: "
+        middle = figure.printed.show((sensitivity.printed.value + specificity.printed.value) / 2)
+        sentence = f"{of_two}{figure.said} is not the mean of {sensitivity.said} and {specificity.said}, {middle}."
+        severity: Severity = "impossible" if case.binary else "suspicious"
+        yield Finding("accuracy-from-recalls", severity, "Not the mean of the classes", sentence, case.title)
 
 
 def operating_point(case: Case) -> tuple[Figure, Figure] | None:

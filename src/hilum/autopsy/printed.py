@@ -32,6 +32,9 @@ _RANGE = re.compile(
 _VAGUE = re.compile(r"(about|around|roughly|approximately|approx\.?|ca\.?|circa|~|≈)\s*", re.IGNORECASE)
 _BEYOND = {">": "above", ">=": "above", "≥": "above", "over": "above", "<": "below", "<=": "below", "≤": "below"}
 _RELATION = re.compile(r"(>=|<=|>|<|≥|≤|over)\s*", re.IGNORECASE)
+_FRACTION = re.compile(r"(\d{1,9})\s*/\s*(\d{1,9})")
+FINE = 1e-6
+"""Step of a share that is printed as k/n: it says its value exactly."""
 _SPREAD = re.compile(rf"\s*(?:±|\+/-|\+-)\s*{_NUMBER}\s*%?", re.IGNORECASE)
 
 
@@ -47,6 +50,7 @@ class Printed:
         last: upper end of a printed range (`80-82`), else None.
         vague: `about`, `above`, `below`, or empty.
         spread: a `±` stood behind it, so it is a mean over repetitions.
+        fraction: k and n, where it is printed as `k/n`.
     """
 
     text: str
@@ -56,6 +60,7 @@ class Printed:
     last: float | None = None
     vague: str = ""
     spread: bool = False
+    fraction: tuple[int, int] | None = None
 
     @property
     def exact(self) -> bool:
@@ -113,12 +118,15 @@ def read_printed(text: Any, *, share: bool = True) -> Printed | None:
     """A printed number from text or a JSON number; None where it is none.
 
     Args:
-        text: `86.7`, `86.70 %`, `0.867`, `about 87 %`, `80-82 %`, `> 0.80`, `86.7 ± 1.2`; Decimal keeps trailing zeros.
+        text: `86.7`, `86.70 %`, `0.867`, `541/624`, `about 87 %`, `80-82 %`, `> 0.80`, `86.7 ± 1.2`; Decimal keeps
+            trailing zeros.
         share: it is a share or a figure in [-1, 1]: per cent where it says so, or is larger than 1.
     """
     if isinstance(text, bool) or text is None:
         return None
     words = str(text).strip().replace("−", "-").replace("\u00a0", " ")
+    if fraction := _FRACTION.fullmatch(words):
+        return _read_fraction(words, int(fraction[1]), int(fraction[2]))
     bare, vague = _VAGUE.sub("", words), "about" if _VAGUE.match(words) else ""
     if relation := _RELATION.match(bare):
         vague, bare = _BEYOND[relation[1].lower()], bare[relation.end() :]
@@ -139,3 +147,7 @@ def read_printed(text: Any, *, share: bool = True) -> Printed | None:
     last = float(numbers[1] / scale) if len(numbers) > 1 else None
     spread = without != bare
     return Printed(words, float(numbers[0] / scale), float(step / scale), percent, last, vague, spread)
+
+
+def _read_fraction(text: str, k: int, n: int) -> Printed | None:
+    return Printed(text, k / n, FINE, fraction=(k, n)) if 0 <= k <= n and n > 0 else None

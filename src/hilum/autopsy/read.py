@@ -10,6 +10,7 @@ from typing import Any
 from hilum.autopsy.building import EXAMPLE
 from hilum.autopsy.reading_csv import read_csv
 from hilum.autopsy.reading_json import evaluations_of, read_json, report_of
+from hilum.autopsy.reading_sklearn import read_classification_report
 from hilum.autopsy.reading_text import read_text
 from hilum.autopsy.values import Report
 from hilum.errors import DataError
@@ -54,7 +55,7 @@ def read_typed(text: str, name: str, suffix: str = "") -> Report:
         stripped = text.lstrip()
         if not stripped.startswith("[") and not _is_braced_matrix(stripped):
             return read_json(text, name)
-    return read_csv(text, name) or read_text(text, name)
+    return read_classification_report(text, name) or read_csv(text, name) or read_text(text, name)
 
 
 def _is_braced_matrix(text: str) -> bool:
@@ -62,7 +63,7 @@ def _is_braced_matrix(text: str) -> bool:
 
 
 def _is_typed(text: str) -> bool:
-    if text.lstrip().startswith(("{", "[")):
+    if text.lstrip().startswith(("{", "[")) or "\n" in text.strip():
         return True
     return any(character.isdigit() for character in text) and any(character in " =:%" for character in text)
 

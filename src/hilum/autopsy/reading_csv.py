@@ -31,6 +31,9 @@ def read_csv(text: str, name: str) -> Report | None:
 def _split(text: str) -> list[list[str]]:
     first = next((line for line in text.splitlines() if line.strip()), "")
     delimiter = max("\t;,|", key=first.count)
+    if delimiter == "|":  # as Markdown draws tables
+        kept = (line.strip().strip("|") for line in text.splitlines() if not re.fullmatch(r"[\s|:\-]*", line))
+        text = "\n".join(kept)
     try:
         return list(csv.reader(io.StringIO(text), delimiter=delimiter))
     except csv.Error:

@@ -216,16 +216,28 @@ def _items(piece: str, ends: Sequence[tuple[str, str]], reading: _Reading, matri
     elif _LEAD.sub("", tail).strip(" .)]"):
         _ignore(tail, reading)
     found: list[Figure] = []
+    last = ""
     for name, values, mark in items:
         plain = _LEAD.sub("", name).strip(" :=(|\t-").replace("f-score", "F1")
-        found += _item(plain, values, mark, ends, reading, matrix)
+        again = not plain and "(" in name  # `541/624 (86.7 %)`: one figure, printed in two ways
+        plain = last if again else plain
+        last = plain
+        found += _item(plain, values, mark, ends, reading, matrix, twice=again or _goes_on(items, values))
     return found
 
 
 def _item(
-    name: str, values: str, mark: str | None, ends: Sequence[tuple[str, str]], reading: _Reading, matrix: Matrix | None
+    name: str,
+    values: str,
+    mark: str | None,
+    ends: Sequence[tuple[str, str]],
+    reading: _Reading,
+    matrix: Matrix | None,
+    *,
+    twice: bool,
 ) -> list[Figure]:
     numbers = [each.strip() for each in re.findall(_VALUE, values, re.IGNORECASE)]
+    numbers = [values.strip()] if _is_fraction(name, values, reading, twice=twice) else numbers
     sample = _size_name(plain_words(name))
     if sample is not None:
         return _take_size(sample, values, reading)
@@ -249,6 +261,23 @@ def _item(
     if not made:
         _ignore(f"{name} {values}", reading)
     return made
+
+
+def _goes_on(items: Sequence[tuple[str, str, str | None]], values: str) -> bool:
+    """Whether the next number of a piece stands in brackets behind this one."""
+    after = [each[0] for each, before in zip(items[1:], items, strict=False) if before[1] == values]
+    return any("(" in name and not _LEAD.sub("", name).strip(" (") for name in after)
+
+
+def _is_fraction(name: str, values: str, reading: _Reading, *, twice: bool) -> bool:
+    """`541/624` is k of n; `recall 88/92` of two classes may be a share of each, unless it is printed in two ways."""
+    found = re.fullmatch(r"\s*(\d+)\s*/\s*(\d+)\s*", values)
+    if not found or _size_name(plain_words(name)) is not None or not 0 < int(found[2]) >= int(found[1]):
+        return False
+    meant = understand(name, reading.classes)
+    a_share_each = meant is not None and meant.metric in PER_CLASS and not meant.over and int(found[2]) <= 100
+    a_share_each = a_share_each and not twice
+    return meant is not None and not a_share_each
 
 
 def _size_name(words: str) -> str | None:
