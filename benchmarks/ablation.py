@@ -30,17 +30,19 @@ import numpy as np
 from ablation_arms import arms_of
 from ablation_table import render
 from damaged_validation import DAMAGES
+from threshold_rules import STRESSED
 
 from hilum.data.build import build_dataset, open_cache
 from hilum.data.manifest import Manifest
 from hilum.data.sources import list_images
 from hilum.data.splits import connected_groups, draw_groups
 from hilum.recipes.schema import Recipe
+from hilum.transforms.stress import stressed
 from hilum.workflow.folds import make_folds
 from hilum.workflow.network import network_of, phases_of, preprocessing_of, settings_of
 from hilum.workflow.options import Options
 
-FOLDS, VAL_SHARE = 5, 0.15
+FOLDS, VAL_SHARE, COPIES = 5, 0.15, 2
 SERIES = r"^(?:.*/)?([A-Za-z0-9]+(?:-[A-Za-z]+)?)-?\d"
 
 
@@ -118,8 +120,12 @@ def one_line(recipe: Recipe, manifest: Manifest, part: Part, seed: int, options:
         pictures = examples(rows).inputs
         return {name: scores(np.stack([damage(each) for each in pictures])) for name, damage in DAMAGES.items()}
 
+    def elsewhere(rows: np.ndarray) -> dict[str, list[float]]:
+        pictures = np.split(stressed(examples(rows).inputs, COPIES), COPIES)
+        return {f"{STRESSED}{number}": scores(each) for number, each in enumerate(pictures)}
+
     return {
-        "val": damaged(part.val),
+        "val": damaged(part.val) | elsewhere(part.val),
         "val_positive": (target[part.val] == column).astype(int).tolist(),
         "positive": (target[part.held] == column).astype(int).tolist(),
         "patient": manifest.table["patient_id"].iloc[part.held].astype(str).tolist(),
@@ -145,7 +151,8 @@ def run(arguments: argparse.Namespace) -> None:
     with tempfile.TemporaryDirectory() as folder:
         work = Path(folder)
         manifest = read_training_images(arguments.data, work, base)
-        parts = parts_of(manifest, arguments.held, arguments.images, arguments.judged)
+        chosen_parts = [parts_of(manifest, held, arguments.images, arguments.judged) for held in arguments.held]
+        parts = [part for parts in chosen_parts for part in parts]
         setting = {
             "recipe": arguments.recipe,
             "size": arguments.size,
@@ -184,7 +191,7 @@ def main() -> None:
     runs.add_argument("out", type=Path)
     runs.add_argument("--arms", nargs="*", default=[], help="all when none is named")
     runs.add_argument("--recipe", default="small", choices=["small", "finetuned"])
-    runs.add_argument("--held", default="patients", choices=["patients", "series"])
+    runs.add_argument("--held", nargs="*", default=["patients"], choices=["patients", "series"])
     runs.add_argument("--seeds", type=int, nargs="*", default=[0])
     runs.add_argument("--images", type=int, default=1200, help="training and validation images of a part, at most")
     runs.add_argument("--judged", type=int, default=500, help="held-out images of a part, at most")

@@ -17,6 +17,8 @@ CROP = {"crop": 0.15}
 SHARPER = {"sharpen": 1.5}
 SHADE = {"shade": 0.2}
 JPEG = {"jpeg": 0.5}
+CANDIDATES = {"small": "small-hardened", "finetuned": "best"}
+"""Recipe -> the one that is to follow it."""
 
 
 def arms_of(name: str, size: int, epochs: int, batch_size: int = 0) -> dict[str, Recipe]:
@@ -32,6 +34,7 @@ def arms_of(name: str, size: int, epochs: int, batch_size: int = 0) -> dict[str,
     base = replace(base, batch_size=batch_size or base.batch_size)
     plain = replace(base, augmentation=Augmentation(flip=0.5), label_smoothing=0.0, ema=0.0)
     added = {"warp": WARP, "border": BORDER, "blur-noise": SOFTER, "tone": TONE, "erase": ERASE}
+    taken = dict(added)
     added |= {"crop": CROP, "sharpen": SHARPER, "shade": SHADE, "jpeg": JPEG}
     arms = {"plain": plain}
     arms |= {f"+{part}": augmented(plain, **changes) for part, changes in added.items()}
@@ -41,6 +44,11 @@ def arms_of(name: str, size: int, epochs: int, batch_size: int = 0) -> dict[str,
     more = augmented(arms["whole"], **CROP, **SHARPER, **SHADE, **JPEG)
     arms["whole+4"] = more
     arms["whole+4+mixup"] = replace(more, mixup=0.3)
+    arms |= {
+        f"whole-{part}": augmented(arms["whole"], **dict.fromkeys(changes, 0.0)) for part, changes in taken.items()
+    }
+    candidate = shortened(RECIPES[CANDIDATES[name]], size, epochs)
+    arms["candidate"] = replace(candidate, batch_size=base.batch_size, ema=ema_of(epochs))
     if name == "finetuned":
         arms |= of_transfer(arms["whole"])
     return arms

@@ -155,11 +155,14 @@ def vote_of_members(line: Line) -> Decided | None:
     return None if known is None else Decided((known[2] > 0).mean(0), np.array(line["positive"], bool), 0.5)
 
 
+BEFORE = "Youden on validation"
+"""What every study of hilum had before."""
+
 RULES: dict[str, Rule] = {
     "0.5, no label smoothing": half_plain,
     "0.5, label smoothing 0.1": half_smoothed,
     "share of the positives, label smoothing 0.1": prevalence_val,
-    "Youden on validation (what hilum did)": youden_val,
+    BEFORE: youden_val,
     "Youden on validation, damaged": youden_damaged,
     "Youden on validation, the worst damage of each class": worst_damaged,
     "even distance on validation": even_val,
