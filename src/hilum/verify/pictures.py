@@ -111,7 +111,9 @@ def check_decoded(
                 stack.enter_context(CanvasWriter(Path(temporary), len(table), each)) for each, _ in caches.values()
             ]
             facts = scan_images([root / name for name in table["image_path"]], writers)
-            return facts, [np.array(writer.canvases) for writer in writers]
+            digests = facts["sha256"].where(facts["sha256"].notna(), None).tolist()
+            made = [writer.finish(digests, facts["sha256"].dropna()) for writer in writers]
+            return facts, [np.array(each.canvases) for each in made]
 
     facts, canvases = book.recall(key, decode)
     _compare_facts(book, table, facts)

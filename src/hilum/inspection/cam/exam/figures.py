@@ -92,7 +92,7 @@ def truth_figures(
     if lesions.any():
         found["lesion"] = _against(images, heat, lesions, place.widened(lesions), seed)
     if truth.markers.any():
-        found["marker"] = _against(images, heat, truth.markers, place.widened(truth.markers), seed)
+        found["marker"] = _against(images, heat, truth.markers, truth.markers, seed)
     return found
 
 
