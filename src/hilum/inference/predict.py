@@ -11,6 +11,7 @@ import torch
 from hilum.errors import RecipeError
 from hilum.inference.choose import choose_engine
 from hilum.inference.engine import PRECISIONS, Engine, average_views, log_softmax
+from hilum.inference.memory import with_memory
 from hilum.models.classifier import Classifier
 from hilum.transforms.preprocessing import Preprocessing
 from hilum.transforms.tta import BUILT_IN, View, look, make_views
@@ -161,9 +162,10 @@ def _batches(
     )
     if on_engine is not None:
         on_engine(chosen.words)
+    runner = with_memory(chosen.engine)
     for start in range(0, len(canvases), batch_size):
         batch = _stacked(canvases[start : start + batch_size], preprocessing)
-        yield compute(chosen.engine, [look(batch, view, seed=view_seed) for view in views])
+        yield compute(runner, [look(batch, view, seed=view_seed) for view in views])
         if on_batch is not None:
             on_batch(len(batch))
 

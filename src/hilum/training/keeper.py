@@ -199,14 +199,21 @@ def val_figures(logits: torch.Tensor, target: torch.Tensor) -> dict[str, float]:
         logits: `[N, K]`.
         target: `[N]`.
     """
-    from sklearn.metrics import roc_auc_score
-
     loss = torch.nn.functional.cross_entropy(logits, target).item()
     accuracy = (logits.argmax(1) == target).double().mean().item()
     probs = torch.softmax(logits.double(), 1).nan_to_num().numpy()
     present = [k for k in range(logits.shape[1]) if 0 < (target == k).sum() < len(target)]
-    aurocs = [roc_auc_score((target == k).numpy(), probs[:, k]) for k in present]
+    aurocs = [_auroc((target == k).numpy(), probs[:, k]) for k in present]
     return {"val_loss": loss, "val_accuracy": accuracy, "val_auroc": float(np.mean(aurocs)) if aurocs else math.nan}
+
+
+def _auroc(positive: np.ndarray, score: np.ndarray) -> float:
+    """By ranks (Mann and Whitney): it is asked each epoch, and scikit-learn takes thirty times as long."""
+    from scipy.stats import rankdata
+
+    count = int(positive.sum())
+    wins = float(rankdata(score)[positive].sum()) - count * (count + 1) / 2
+    return wins / (count * (len(positive) - count))
 
 
 def write_history(path: Path, rows: list[dict[str, Any]]) -> None:

@@ -135,7 +135,9 @@ def run_study(data: Path | None, options: Options, voice: Voice | None = None) -
         read_corrections(options.corrections)
     study_dir = options.out or Path("runs") / study_name(data, options.labels)
     study_dir.mkdir(parents=True, exist_ok=True)
-    with locked(study_dir), sealed(study_dir, "hilum study"):
+    from hilum.inference.memory import remembering
+
+    with locked(study_dir), sealed(study_dir, "hilum study"), remembering():
         return _run_in(study_dir, data, recipes, remarks, options, voice or Silent())
 
 
