@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from hilum.cli.terminal import Terminal, print_json, print_line, render_table
 from hilum.errors import UsageError
 from hilum.workflow.options import Options
+from hilum.workflow.several import follow, launched, refuse_several
 
 if TYPE_CHECKING:
     from hilum.recipes.schema import Recipe
@@ -34,6 +35,7 @@ def run_train_command(
     """Trains; returns the exit code."""
     voice = Terminal(quiet=as_json)
     if resume is not None:
+        refuse_several("--resume")
         if recipe or data or changes or folds or seeds != 1:
             raise UsageError("--resume", expected="nothing beside it but --device and --time-budget", found="more")
         from hilum.workflow.train import resume_run
@@ -45,6 +47,11 @@ def run_train_command(
         found = "neither" if recipe is None else f"only {recipe}"
         raise UsageError("hilum train", expected="RECIPE DATA, or --resume RUN", found=found)
     chosen, options = chosen_recipe(recipe, options, changes, val_fraction)
+    if folds or seeds != 1 or chosen.anomaly is not None:
+        refuse_several("folds and seeds" if chosen.anomaly is None else f"recipe {chosen.name}")
+    if launched()[0] > 0:
+        follow(chosen, options)
+        return 0
     if chosen.anomaly is not None and not folds and seeds == 1:
         from hilum.cli.anomalies import run_anomaly_command
         from hilum.workflow.detect import DetectOptions

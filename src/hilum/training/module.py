@@ -65,6 +65,8 @@ class TrainingModule(pl.LightningModule):
         weights = None if class_weights is None else torch.from_numpy(class_weights)
         self.loss = nn.CrossEntropyLoss(weights, label_smoothing=label_smoothing)
         self.average = AveragedModel(network, avg_fn=warm_average(ema), use_buffers=True) if ema else None
+        if self.average is not None:
+            self.average.requires_grad_(False)  # several processes would wait for gradients that it never gets
         self.outputs: list[tuple[torch.Tensor, torch.Tensor]] = []
         self.train_sums, self.pending, self.look_every = np.zeros(3), list[torch.Tensor](), 1
         # In a list, so that Lightning does not take it for another part with weights of its own.

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+from datetime import timedelta
 from typing import Any
 
 import torch
@@ -31,10 +32,17 @@ def is_first() -> bool:
     return world()[0] == 0
 
 
-def join(device: torch.device) -> torch.device:
+PATIENCE = timedelta(days=2)
+"""How long processes wait for one that reads the data; `torchrun` ends them all where one has died."""
+
+
+def join(device: torch.device, *, patient: bool = False) -> torch.device:
     """Meets the other processes that `torchrun` started; does nothing where there is only this one.
 
     Reads RANK, WORLD_SIZE, LOCAL_RANK, MASTER_ADDR and MASTER_PORT, as `torchrun` sets them.
+
+    Args:
+        patient: whether another process may take hours before it comes.
 
     Returns:
         The device of this process: a GPU each.
@@ -51,7 +59,8 @@ def join(device: torch.device) -> torch.device:
             raise UsageError(
                 f"{count} processes", expected="MASTER_ADDR and MASTER_PORT", found="none", way_out=way_out
             )
-        distributed.init_process_group("nccl" if device.type == "cuda" else "gloo")
+        backend = "nccl" if device.type == "cuda" else "gloo"
+        distributed.init_process_group(backend, timeout=PATIENCE if patient else None)
     if device.type != "cuda":
         return device
     own = torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")) % torch.cuda.device_count())
@@ -90,6 +99,12 @@ def average_buffers(network: torch.nn.Module) -> None:
         if buffer.is_floating_point():
             distributed.all_reduce(buffer)
             buffer /= count
+
+
+def leave() -> None:
+    """Parts from the other processes; alone it does nothing."""
+    if distributed.is_available() and distributed.is_initialized():
+        distributed.destroy_process_group()
 
 
 def wait_for_all() -> None:

@@ -30,6 +30,7 @@ from hilum.workflow.network import network_of, phases_of, preprocessing_of, sett
 from hilum.workflow.options import CPU_BUDGET, Options
 from hilum.workflow.policy import PolicyChoice, choose_policy, describe_gain
 from hilum.workflow.record import digest_of, now, read_json, versions, write_json
+from hilum.workflow.several import alone, announce
 
 if TYPE_CHECKING:
     from hilum.models import Classifier
@@ -191,6 +192,7 @@ def _train(
     from hilum.training.fit import fit
     from hilum.training.keeper import Interrupted
     from hilum.training.loggers import make_loggers
+    from hilum.training.processes import leave
     from hilum.training.stage_plan import stages_of_phases
     from hilum.workflow.distil import Teaching, with_soft_targets
 
@@ -203,27 +205,34 @@ def _train(
     resolved = {**to_json(recipe), "preprocessing": preprocessing.to_json()}
     write_json(run_dir / "recipe.json", resolved)
     cache = open_cache(manifest, preprocessing, study_dir / "cache")
-    train, val = _examples(manifest, cache, "train"), _examples(manifest, cache, "val")
+    train, val = examples_of(manifest, cache, "train"), examples_of(manifest, cache, "val")
     try:
         teaching = Teaching(recipe, manifest, cache, run_dir, options, device, time_budget, on_step)
-        train, taught, time_budget = with_soft_targets(teaching, train, val)
+        with alone():
+            train, taught, time_budget = with_soft_targets(teaching, train, val)
     except Interrupted:
         return {"interrupted": True, "epochs_done": 0}
-    result = fit(
-        model,
-        train,
-        val,
-        preprocessing=preprocessing,
-        phases=phases,
-        settings=settings,
-        run_dir=run_dir,
-        device=device,
-        time_budget=time_budget,
-        loggers=make_loggers(options.loggers, run_dir),
-        on_step=on_step,
-        allow=allow,
-        on_epoch=on_epoch,
-    )
+    about = {"study_dir": str(study_dir), "run": run_dir.relative_to(study_dir).as_posix(), "time_budget": time_budget}
+    together = announce({**about, "soft": train.soft, "allow": tuple(allow)}, options.device)
+    try:
+        result = fit(
+            model,
+            train,
+            val,
+            preprocessing=preprocessing,
+            phases=phases,
+            settings=settings,
+            run_dir=run_dir,
+            device=device,
+            time_budget=time_budget,
+            loggers=make_loggers(options.loggers, run_dir),
+            on_step=on_step,
+            allow=allow,
+            on_epoch=on_epoch,
+        )
+    finally:
+        if together:
+            leave()
     result.notes.extend([taught] if taught else [])
     rows = manifest.split("val")
     choice = choose_policy(
@@ -319,7 +328,8 @@ def _environment(
     }
 
 
-def _examples(manifest: Manifest, cache: CanvasCache, split: str) -> Any:
+def examples_of(manifest: Manifest, cache: CanvasCache, split: str) -> Any:
+    """The canvases and targets of a split, for training."""
     from hilum.training.datamodule import Examples
 
     rows = manifest.split(split)

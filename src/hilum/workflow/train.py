@@ -22,6 +22,7 @@ from hilum.workflow.plan import named
 from hilum.workflow.record import digest_of, locked, read_json
 from hilum.workflow.run import RunOutcome, run_recipe
 from hilum.workflow.seal import sealed
+from hilum.workflow.several import leading
 from hilum.workflow.study import rejection_warning, study_name, tell_data
 from hilum.workflow.voice import Silent, Voice
 
@@ -93,8 +94,10 @@ def train_recipe(recipe: Recipe, data: Path, options: Options, voice: Voice | No
     Raises:
         HilumError: no usable data, a wrong option, or a run that failed.
     """
+    from hilum.inference.memory import remembering
+
     voice = voice or Silent()
-    with prepare(recipe, data, options, voice) as prepared:
+    with leading(), remembering(), prepare(recipe, data, options, voice) as prepared:
         outcome = _one_run(recipe, prepared.manifest, prepared.study_dir, options, prepared.seconds_left(), voice)
         return _finished(recipe, prepared.study_dir, outcome, prepared.rejected)
 
