@@ -98,6 +98,14 @@ def test_swapped_predictions_are_found_in_the_figures(study, memory):
     assert any("predictions" in each.where for each in named(found, "ledger.jsonl"))
 
 
+def test_other_predictions_of_changed_pictures_move_the_even_point(study, memory):
+    path = study / "tiny/elsewhere-val.parquet"
+    predictions = read_predictions(path)
+    predictions.with_logits(predictions.logits + np.array([1.0, -1.0])).write(path)
+    found = verify(study, memory, seal=False)
+    assert any("threshold" in each.where for each in named(found, "tiny/calibration.json"))
+
+
 def test_a_moved_split_row_is_named(study, memory):
     manifest = read_manifest(study / "manifest.parquet")
     table = manifest.table.copy()
