@@ -148,8 +148,8 @@ def _describe_held(exam: Mapping[str, Any]) -> str:
     return (
         f"Held on {render_count(exam['images'], 'validation image')}{part}, each of another patient. The maps are "
         f"taken at {exam['layer']} and have {cells} cells; each speaks for the class that the network found most "
-        f"probable. {lungs} No map is a proof that a marker or a border is not used: short cuts have hidden from maps that "
-        "passed, and the probes of the audit look for them."
+        f"probable. {lungs} No map is a proof that a marker or a border is not used: short cuts have hidden from "
+        "maps that passed, and the probes of the audit look for them."
     )
 
 
