@@ -27,10 +27,16 @@ __all__ = [
     "plan",
     "predict",
     "project",
+    "serve",
     "study",
     "train",
     "verify",
 ]
+
+
+_IN_API = frozenset(
+    ("anomaly", "embed", "evaluate", "explain", "export", "neighbors", "plan", "project", "serve", "study", "train")
+)
 
 
 def __getattr__(name: str) -> Any:
@@ -39,7 +45,7 @@ def __getattr__(name: str) -> Any:
         from hilum.serving import front
 
         return getattr(front, name)
-    if name in ("study", "train", "anomaly", "embed", "neighbors", "project", "evaluate", "explain", "export", "plan"):
+    if name in _IN_API:
         from hilum import api
 
         return getattr(api, name)

@@ -27,6 +27,7 @@ from hilum.workflow.options import Options
 from hilum.workflow.pilot import make_plan
 from hilum.workflow.project import Map, project_run
 from hilum.workflow.recipe_file import find_recipe
+from hilum.workflow.serve import Tally, run_serving
 from hilum.workflow.study import Study, run_study
 from hilum.workflow.train import Run, train_recipe
 from hilum.workflow.voice import Voice
@@ -421,6 +422,52 @@ def export(
         seed=seed,
     )
     return export_model(Path(model), options)
+
+
+def serve(
+    models: str | Path | Sequence[str | Path] = (),
+    *,
+    host: str = "127.0.0.1",
+    port: int = 8000,
+    token: str = "",
+    indexes: Sequence[str | Path] = (),
+    dicom: Mapping[str, object] | None = None,
+    device: str = "auto",
+    engine: str = "auto",
+    on_ready: Callable[[str, list[str]], None] = lambda _address, _models: None,
+    **bounds: int | float,
+) -> Tally:
+    """Puts models behind an HTTP API and a page, and returns when Ctrl-C or SIGTERM has ended it.
+
+    Args:
+        models: one model file or several; none takes the one in the box.
+        host: address to listen on; any but a loopback address needs a token.
+        port: 0 takes a free one.
+        token: what clients must send, 16 characters or more.
+        indexes: of neighbours, one a model in their order.
+        dicom: `port`, `node` and `outbox` of a DICOM node, perhaps `title`, `host`, `allowed`; see `docs/dicom.md`.
+        device, engine: where and with what to compute.
+        on_ready: told of the address and the models' names when requests are taken.
+        bounds: other fields of `hilum.serving.http.settings.Settings`, such as `queue` and `max_bytes`.
+
+    Raises:
+        HilumError: no model file, no token where one is needed, an address that is taken, a missing package, or a
+            running event loop (a notebook), in one line.
+    """
+    paths = [models] if isinstance(models, (str, Path)) else models
+    node = {name: Path(str(value)) if name == "outbox" else value for name, value in (dicom or {}).items()}
+    return run_serving(
+        [Path(each) for each in paths],
+        indexes=[Path(each) for each in indexes],
+        device=device,
+        engine=engine,
+        dicom=node,
+        on_ready=on_ready,
+        host=host,
+        port=port,
+        token=token,
+        **bounds,
+    )
 
 
 def verify(study: str | Path, *, data: str | Path | None = None) -> Verification:

@@ -61,7 +61,13 @@ def create_app(
             await room.stop()
 
     app = FastAPI(
-        title="hilum", version=__version__, description=NOT_FOR, lifespan=lifespan, docs_url=None, redoc_url=None
+        title="hilum",
+        version=__version__,
+        description=NOT_FOR,
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
     )
     add_handlers(app)
     app.include_router(api_routes(room))

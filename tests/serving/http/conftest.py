@@ -4,6 +4,8 @@ import contextlib
 import json
 import subprocess
 import sys
+import threading
+import time
 from io import BytesIO
 
 import numpy as np
@@ -12,8 +14,11 @@ from starlette.testclient import TestClient
 
 pytest.importorskip("fastapi", reason="needs the packages of the extra serve")
 
+import uvicorn
+
 from hilum.data.phantom import draw_dataset
 from hilum.serving.app import create_app
+from hilum.serving.http.connection import bounded_protocol
 from hilum.serving.http.served import load_models
 from hilum.serving.http.settings import Settings
 
@@ -57,6 +62,12 @@ def wide_xray():
     return np.round(65535 * drawn[:, 20:108]).astype(np.uint16)
 
 
+@pytest.fixture(scope="session")
+def index_of():
+    """A function: predictor, images, folder -> an index of neighbours of these images, whose paths are secret."""
+    return write_index
+
+
 @pytest.fixture
 def serve(model_file):
     """Starts `hilum serve` as its users do; ended at the end."""
@@ -72,6 +83,29 @@ def serve(model_file):
             return process
 
         yield start
+
+
+@pytest.fixture
+def bounded(predictors):
+    """A server in a thread with deadlines short enough to wait for; its address and what its requests share."""
+    running = []
+
+    def start(**bounds):
+        settings = Settings(**{"workers": 1, "head_seconds": 0.5, "body_seconds": 0.5, "write_seconds": 0.5, **bounds})
+        app, room = create_app(predictors, settings)
+        config = uvicorn.Config(app, port=0, http=bounded_protocol(settings), ws="none", log_config=None)
+        server = uvicorn.Server(config)
+        thread = threading.Thread(target=server.run)
+        thread.start()
+        running.append((server, thread))
+        while not server.started:
+            time.sleep(0.01)
+        return server.servers[0].sockets[0].getsockname(), room, server
+
+    yield start
+    for server, thread in running:
+        server.should_exit = True
+        thread.join(30)
 
 
 @pytest.fixture(scope="session")
@@ -102,6 +136,36 @@ def strange_hand(make_dicom, tmp_path_factory):
     path = tmp_path_factory.mktemp("hand") / "hand.dcm"
     path.write_bytes(make_dicom(BodyPartExamined="HAND", Modality="DX"))
     return path
+
+
+def write_index(predictor, xrays, folder):
+    import pandas as pd
+
+    from hilum.inspection.embeddings import Embeddings
+    from hilum.inspection.index import NeighborIndex
+    from hilum.inspection.neighbors import NeighborSettings
+    from hilum.labels import LabelSet
+    from hilum.serving.http.served import digest
+
+    for number, data in enumerate(xrays):
+        (folder / f"secret-{number}.png").write_bytes(data)
+    canvases = np.stack([predictor.open(data).canvas for data in xrays])
+    count = len(xrays)
+    table = pd.DataFrame(
+        {
+            "image_path": [f"secret-{number}.png" for number in range(count)],
+            "patient_id": [f"secret {number}" for number in range(count)],
+            "split": "train",
+            "label": [predictor.labels[number % 3] for number in range(count)],
+            "sha256": [digest(data) for data in xrays],
+        }
+    )
+    embeddings = Embeddings.of(table, predictor.engine.embed(canvases), layer="embedding")
+    index = NeighborIndex.of(
+        embeddings, LabelSet(predictor.labels), NeighborSettings(k=3), table, root=str(folder), layer="embedding"
+    )
+    index.write(folder / "index.arrow")
+    return folder / "index.arrow"
 
 
 def dicom_file(dicom, **tags):

@@ -79,6 +79,15 @@ def pixels(page):
     return np.array(page.run(script))
 
 
+def around(page, right, down):
+    """The mean grey of 9 x 9 pixels of the viewer around a place, in shares of its width and height."""
+    script = """(() => { const view = document.querySelector('#view');
+      const [x, y] = [Math.round(%f * view.width) - 4, Math.round(%f * view.height) - 4];
+      const {data} = view.getContext('2d').getImageData(x, y, 9, 9);
+      return data.reduce((sum, value, at) => at %% 4 ? sum : sum + value, 0) / 81; })()"""
+    return page.run(script % (right, down))
+
+
 def slide(page, percent):
     page.run(
         f"(o => {{ o.value = {percent}; o.dispatchEvent(new Event('input')) }})(document.querySelector('#opacity'))"
@@ -101,7 +110,9 @@ def test_the_page_says_at_once_what_it_is_not_for_and_what_the_model_is(fresh):
 def test_an_upload_is_answered_with_probabilities_and_a_heat_map(fresh, files, predictors):
     answered(fresh, files["plain"])
     said = predictors["m"].predict(files["plain"])
-    assert text(fresh, "#verdict").startswith(said.label)
+    first, second, _ = sorted(said.probs, key=said.probs.get, reverse=True)
+    is_close = said.probs[first] - said.probs[second] < 0.1
+    assert text(fresh, "#verdict").startswith(f"Undecided: {first}" if is_close else first)
     shown = text(fresh, "#probs")
     for label, prob in said.probs.items():
         assert label in shown and f"{round(100 * prob)} %" in shown
@@ -145,10 +156,14 @@ def test_window_level_zoom_and_pan_by_keyboard(fresh, files):
     fresh.press("0", "Digit0", "0")
     assert text(fresh, "#level-value") == "50 %"
     np.testing.assert_allclose(pixels(fresh), before, atol=0.01)
-    fresh.press("+", "Equal", "+")
-    zoomed = pixels(fresh)
-    fresh.press("ArrowLeft")
-    assert not np.allclose(zoomed, before) and not np.allclose(pixels(fresh), zoomed)
+    for _ in range(4):
+        fresh.press("+", "Equal", "+")
+    assert not np.allclose(pixels(fresh), before, atol=1)
+    places = [(0.3, 0.3), (0.5, 0.6), (0.7, 0.4)]
+    zoomed = [around(fresh, *place) for place in places]
+    for _ in range(3):
+        fresh.press("ArrowLeft")
+    assert not np.allclose([around(fresh, *place) for place in places], zoomed, atol=1)
 
 
 def test_a_file_that_is_no_picture_is_refused_with_its_reason(fresh, files):
@@ -201,6 +216,98 @@ def test_a_screen_reader_is_told_and_every_control_has_a_name(fresh, files):
     assert len(found) >= 8
     assert [node["role"]["value"] for node in found if not node.get("name", {}).get("value")] == []
     assert "a.png: " in text(fresh, "#status")
+
+
+def test_close_classes_are_named_together_and_thresholds_in_words(fresh):
+    def words(call):
+        return fresh.run(f"import('./words.js').then(words => words.{call})")
+
+    assert words("verdict({probs: {a: 0.45, b: 0.48, c: 0.07}})") == "Undecided: b 48 %, a 45 %"
+    assert words("verdict({probs: {a: 0.3, b: 0.7}})") == "b, 70 %"
+    points = [{"point": "youden", "label": label, "threshold": 0.36, "called": label == "b"} for label in "ab"]
+    said = words(f"decisions({{decisions: {json.dumps(points)}}})")
+    assert said.endswith("Reached: b (from 36 %). Not reached: a (from 36 %).")
+    assert words("decisions({decisions: []})") == ""
+
+
+def test_marks_on_the_bars_stand_at_the_thresholds(fresh, files):
+    answered(fresh, files["plain"])
+    marks = fresh.run("[...document.querySelectorAll('#probs tr')].map(row => row.querySelector('b')?.style.left)")
+    assert marks == [None, "90%", "20%"]  # those of the model file
+
+
+def test_the_nearest_training_cases_are_shown_from_an_index(page, serve, index_of, predictors, xrays, tmp_path, files):
+    path = index_of(predictors["m"], xrays, tmp_path)
+    page.events.clear()
+    page.open(serve("--workers", "1", "--index", str(path)).address)
+    page.wait("document.querySelectorAll('#limits li').length > 0")
+    answered(page, tmp_path / "secret-4.png")
+    page.wait("!document.querySelector('#cases').hidden && document.querySelectorAll('#case-list canvas').length === 5")
+    assert text(page, "#case-list li").split() == [predictors["m"].labels[1], "distance", "0"]
+    assert "This very file was used in training" in text(page, "#cases-words")
+    assert "secret" not in text(page, "#cases")
+    seen = page.run("(c => [...c.getContext('2d').getImageData(0, 0, c.width, c.height).data])"
+                    "(document.querySelector('#case-list canvas'))")  # fmt: skip
+    case = cv2.imread(str(tmp_path / "secret-4.png"), 0)
+    np.testing.assert_array_equal(np.array(seen, np.uint8).reshape(*case.shape, 4)[..., 0], case)
+    answered(page, files["text"])
+    page.run("[...document.querySelectorAll('#images button')].at(-1).click()")
+    page.wait("document.querySelector('#cases').hidden")
+    assert page.complaints() == []
+
+
+def test_wheel_and_drag_keep_what_is_under_the_pointer(fresh, tmp_path):
+    across, down = np.meshgrid(np.linspace(0, 100, 120), np.linspace(0, 120, 120))
+    cv2.imwrite(str(tmp_path / "ramp.png"), (20 + across + down).astype(np.uint8))
+    answered(fresh, tmp_path / "ramp.png")
+    fresh.wait("!document.querySelector('#heat-controls').hidden")
+    slide(fresh, 0)
+    fresh.run("document.querySelector('#view').scrollIntoView({behavior: 'instant'})")
+    box = fresh.run(
+        "(b => [b.left, b.top, b.width, b.height])(document.querySelector('#view').getBoundingClientRect())"
+    )
+    x, y = box[0] + 0.4 * box[2], box[1] + 0.4 * box[3]
+    before, far = around(fresh, 0.4, 0.4), around(fresh, 0.8, 0.8)
+    for _ in range(4):
+        fresh.call("Input.dispatchMouseEvent", type="mouseWheel", x=x, y=y, deltaX=0, deltaY=-120)
+    fresh.wait("document.querySelector('#view').style.touchAction === 'none'")
+    zoomed = around(fresh, 0.4, 0.4)
+    assert abs(zoomed - before) < 3 and abs(around(fresh, 0.8, 0.8) - far) > 20
+    mouse = {"button": "left", "buttons": 1}
+    fresh.call("Input.dispatchMouseEvent", type="mousePressed", x=x, y=y, clickCount=1, **mouse)
+    fresh.call("Input.dispatchMouseEvent", type="mouseMoved", x=x + 0.2 * box[2], y=y + 0.1 * box[3], **mouse)
+    fresh.call("Input.dispatchMouseEvent", type="mouseReleased", x=x, y=y, clickCount=1, button="left", buttons=0)
+    assert abs(around(fresh, 0.6, 0.5) - zoomed) < 2
+
+
+def test_two_fingers_zoom_and_one_scrolls_the_page_until_then(fresh, files):
+    answered(fresh, files["plain"])
+    fresh.wait("!document.querySelector('#heat-controls').hidden")
+    slide(fresh, 0)
+    fresh.run("document.querySelector('#view').scrollIntoView({behavior: 'instant'})")
+    touch = "document.querySelector('#view').style.touchAction"
+    assert fresh.run(touch) == "pan-y"
+    before = pixels(fresh)
+    x, y = fresh.run("(b => [b.left + b.width / 2, b.top + b.height / 2])"
+                     "(document.querySelector('#view').getBoundingClientRect())")  # fmt: skip
+    for kind, apart in (("touchStart", 40), ("touchMove", 60), ("touchMove", 120)):
+        points = [{"x": x - apart, "y": y, "id": 0}, {"x": x + apart, "y": y, "id": 1}]
+        fresh.call("Input.dispatchTouchEvent", type=kind, touchPoints=points)
+    fresh.call("Input.dispatchTouchEvent", type="touchEnd", touchPoints=[])
+    fresh.wait(f"{touch} === 'none'")
+    assert not np.allclose(pixels(fresh), before)
+
+
+def test_every_control_is_reached_by_the_tabulator(fresh, files):
+    answered(fresh, files["plain"])
+    fresh.wait("!document.querySelector('#heat-controls').hidden")
+    fresh.run("document.body.focus()")
+    reached = []
+    for _ in range(20):
+        fresh.press("Tab", number=9)
+        reached.append(fresh.run("document.activeElement.id || document.activeElement.tagName"))
+    wanted = {"files", "BUTTON", "view", "opacity", "target", "level", "width", "closer", "farther", "invert", "reset"}
+    assert wanted <= set(reached)
 
 
 @pytest.mark.parametrize("width", [320, 390, 1200])
@@ -302,8 +409,8 @@ class Browser:
         node = self.call("DOM.querySelector", nodeId=root, selector=selector)["nodeId"]
         self.call("DOM.setFileInputFiles", nodeId=node, files=[str(path) for path in paths])
 
-    def press(self, key, code=None, text=None):
-        common = {"key": key, "code": code or key, **({"text": text} if text else {})}
+    def press(self, key, code=None, text=None, number=0):
+        common = {"key": key, "code": code or key, "windowsVirtualKeyCode": number, **({"text": text} if text else {})}
         self.call("Input.dispatchKeyEvent", type="keyDown", **common)
         self.call("Input.dispatchKeyEvent", type="keyUp", **common)
 

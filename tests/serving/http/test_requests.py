@@ -16,12 +16,9 @@ from starlette.testclient import TestClient
 from hilum.data.predictions import Predictions
 from hilum.errors import DataError, UsageError
 from hilum.evaluation import evaluate
-from hilum.inspection.embeddings import Embeddings
-from hilum.inspection.index import NeighborIndex
-from hilum.inspection.neighbors import NeighborSettings
 from hilum.labels import LabelSet
 from hilum.serving.app import create_app
-from hilum.serving.http.served import digest, load_models
+from hilum.serving.http.served import load_models
 from hilum.serving.http.settings import Settings
 
 TOKEN = "0123456789abcdef"
@@ -205,7 +202,7 @@ def test_models_carry_figures_with_intervals_and_limits(make_client, model_file,
     assert "It looks at the marker." in model["limits"] and "other" not in model["limits"]
 
 
-def test_neighbours_come_without_paths(make_client, predictors, model_file, xrays, tmp_path):
+def test_neighbours_come_without_paths(make_client, index_of, predictors, model_file, xrays, tmp_path):
     path = index_of(predictors["m"], xrays, tmp_path)
     client = make_client(indexes={"m": path})
     (row,) = client.post("/v1/predict?neighbors=3", content=xrays[4]).json()["results"]
@@ -268,25 +265,3 @@ def evaluation_json(split):
     )
     logits = np.random.default_rng(0).normal(size=(90, 3))
     return evaluate(Predictions.of(rows, logits, labels), replicates=50).to_json()
-
-
-def index_of(predictor, xrays, folder):
-    for number, data in enumerate(xrays):
-        (folder / f"secret-{number}.png").write_bytes(data)
-    canvases = np.stack([predictor.open(data).canvas for data in xrays])
-    count = len(xrays)
-    table = pd.DataFrame(
-        {
-            "image_path": [f"secret-{number}.png" for number in range(count)],
-            "patient_id": [f"secret {number}" for number in range(count)],
-            "split": "train",
-            "label": [predictor.labels[number % 3] for number in range(count)],
-            "sha256": [digest(data) for data in xrays],
-        }
-    )
-    embeddings = Embeddings.of(table, predictor.engine.embed(canvases), layer="embedding")
-    index = NeighborIndex.of(
-        embeddings, LabelSet(predictor.labels), NeighborSettings(k=3), table, root=str(folder), layer="embedding"
-    )
-    index.write(folder / "index.arrow")
-    return folder / "index.arrow"

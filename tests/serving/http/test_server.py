@@ -12,38 +12,11 @@ import pytest
 pytest.importorskip("fastapi", reason="needs the packages of the extra serve")
 
 import httpx2 as httpx
-import uvicorn
 
 from hilum.cli.main import main
 from hilum.images.encode import to_png
-from hilum.serving.app import create_app
-from hilum.serving.http.connection import bounded_protocol
-from hilum.serving.http.settings import Settings
 
 HEAD = b"POST /v1/predict HTTP/1.1\r\nHost: 127.0.0.1\r\n"
-
-
-@pytest.fixture
-def bounded(predictors):
-    """A server in a thread with deadlines short enough to wait for; its address and what its requests share."""
-    running = []
-
-    def start(**bounds):
-        settings = Settings(**{"workers": 1, "head_seconds": 0.5, "body_seconds": 0.5, "write_seconds": 0.5, **bounds})
-        app, room = create_app(predictors, settings)
-        config = uvicorn.Config(app, port=0, http=bounded_protocol(settings), ws="none", log_config=None)
-        server = uvicorn.Server(config)
-        thread = threading.Thread(target=server.run)
-        thread.start()
-        running.append((server, thread))
-        while not server.started:
-            time.sleep(0.01)
-        return server.servers[0].sockets[0].getsockname(), room, server
-
-    yield start
-    for server, thread in running:
-        server.should_exit = True
-        thread.join(30)
 
 
 def connect(address):

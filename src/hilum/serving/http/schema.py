@@ -57,7 +57,7 @@ def images_body(*, several: bool) -> dict[str, Any]:
 def predict_answers() -> dict[int | str, dict[str, Any]]:
     """`responses` of /v1/predict."""
     example = {**_HEAD, "results": [ROW, REFUSED]}
-    return {200: _json("An answer an image.", example), **problems(400, 404, 408, 413, 422, 503)}
+    return {200: _json("An answer an image.", example), **problems(400, 404, 408, 413, 415, 422, 503)}
 
 
 def explain_answers() -> dict[int | str, dict[str, Any]]:
@@ -66,7 +66,7 @@ def explain_answers() -> dict[int | str, dict[str, Any]]:
     example = {**_HEAD, **ROW, "map": {"png": _PNG, **drawn, "question": "what speaks for bacteria"}}
     answer = _json("The answer and where in the picture it comes from; PNG on `Accept: image/png`.", example)
     answer["content"]["image/png"] = {}
-    return {200: answer, **problems(400, 404, 408, 409, 413, 422, 503)}
+    return {200: answer, **problems(400, 404, 408, 409, 413, 415, 422, 503)}
 
 
 def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:

@@ -12,6 +12,7 @@ from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import parse_options_header
 from starlette.types import Receive
 
+from hilum.images.sniff import sniff
 from hilum.serving.http.problems import Problem, busy
 from hilum.serving.http.settings import Settings
 
@@ -57,7 +58,7 @@ async def read_images(request: Request, settings: Settings, share: Share) -> lis
     """The files of a `multipart/form-data` body, or the one file that the body is.
 
     Raises:
-        Problem: 400 malformed, 408 too slow, 413 too large or too many, 503 no memory left.
+        Problem: 400 malformed, 408 too slow, 413 too large or too many, 415 an archive, 503 no memory left.
     """
     declared = request.headers.get("content-length", "")
     if declared.isdigit() and int(declared) > settings.max_bytes:
@@ -72,7 +73,6 @@ async def read_images(request: Request, settings: Settings, share: Share) -> lis
             async for chunk in request.stream():
                 received += len(chunk)
                 if received > settings.max_bytes:
-                    await linger(request.receive)
                     raise _too_large(settings)
                 share.take(len(chunk))
                 if form is None:
@@ -82,9 +82,19 @@ async def read_images(request: Request, settings: Settings, share: Share) -> lis
     except TimeoutError:
         detail = f"The body did not arrive within {settings.body_seconds:.0f} s."
         raise Problem(408, "too-slow", detail, close=True) from None
+    except Problem:
+        if str(received) != declared:  # more may come
+            await linger(request.receive)
+        raise
     images = [bytes(plain)] if form is None else form.images()
     if not images or (form is None and not plain):
         raise Problem(400, "no-image", "The request has no image: send one as the body, or several as form files.")
+    if any(sniff(image) == "ZIP" for image in images):
+        detail = (
+            "Archives are not taken apart here. Send the images in it, up to "
+            f"{settings.max_images} a request, or run: hilum predict MODEL ARCHIVE.zip."
+        )
+        raise Problem(415, "archive", detail)
     return images
 
 

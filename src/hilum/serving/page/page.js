@@ -135,7 +135,7 @@ async function predict(item) {
     mark(item, 'failed');
   } else {
     item.answer = (await response.json()).results[0];
-    mark(item, item.answer.status === 'ok' ? words.verdict(item.answer) : 'refused');
+    mark(item, item.answer.status === 'ok' ? words.verdict(item.answer) : words.refusedShortly(item.answer.code));
   }
   if (!state.chosen || state.chosen === item || !state.chosen.button.isConnected) await choose(item);
   else tell(`${item.file.name}: ${item.button.lastChild.textContent}`);
@@ -163,7 +163,7 @@ async function choose(item) {
   $('result').hidden = false;
   const ok = Boolean(answer) && answer.status === 'ok';
   $('verdict').textContent = ok ? words.verdict(answer) : answer ? words.refusal(answer.code) : 'No answer';
-  $('reason').textContent = ok ? '' : answer ? `It ${answer.reason}.` : item.problem;
+  $('reason').textContent = ok ? '' : answer ? words.sentence(answer.reason) : item.problem;
   $('insist').hidden = ok || !answer || !words.canBeForced(answer.code);
   $('answer').hidden = !ok;
   $('heat-controls').hidden = true;
@@ -181,6 +181,7 @@ async function choose(item) {
 }
 
 function showAnswer(answer) {
+  const thresholds = words.thresholds(answer);
   $('probs').replaceChildren(...Object.entries(answer.probs).map(([label, prob], position) => {
     const row = document.createElement('tr');
     const name = document.createElement('th');
@@ -193,11 +194,12 @@ function showAnswer(answer) {
     bar.className = 'bar';
     bar.append(document.createElement('i'));
     bar.firstChild.style.width = `${100 * prob}%`;
+    if (Object.hasOwn(thresholds, label)) bar.append(tick(thresholds[label]));
     cell.append(bar);
     row.append(name, cell);
     return row;
   }));
-  fill('points', words.decisions(answer));
+  $('points').textContent = words.decisions(answer);
   $('stranger').textContent = words.stranger(answer);
 }
 
@@ -221,6 +223,13 @@ async function explain(item, target) {
   $('heat-words').textContent = words.heat(map);
 }
 
+function tick({threshold}) {
+  const mark = document.createElement('b');
+  mark.style.left = `${100 * threshold}%`;
+  mark.title = `threshold ${words.percent(threshold)}`;
+  return mark;
+}
+
 async function showCases(found) {
   $('cases').hidden = !found;
   if (!found) return;
@@ -229,11 +238,19 @@ async function showCases(found) {
     const entry = document.createElement('li');
     const figure = document.createElement('figure');
     if (each.picture) figure.append(await thumbnail(each));
-    figure.append(made('figcaption', `${each.label}, distance ${each.distance.toPrecision(3)}`));
+    figure.append(caption(each));
     entry.append(figure);
     return entry;
   }));
   $('case-list').replaceChildren(...shown);
+}
+
+function caption(each) {
+  const caption = document.createElement('figcaption');
+  const name = made('b', each.label);
+  name.className = `name k-c${model().labels.indexOf(each.label) % 8}`;
+  caption.append(name, made('small', `distance ${words.distance(each.distance)}`));
+  return caption;
 }
 
 async function thumbnail(each) {

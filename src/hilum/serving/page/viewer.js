@@ -10,6 +10,7 @@ export class Viewer {
     this.picture = this.heat = null;
     this.opacity = 0.6;
     this.turn = 0;
+    this.fingers = new Map();
     this.reset();
     this.listen();
     new ResizeObserver(() => this.draw()).observe(canvas);
@@ -23,6 +24,7 @@ export class Viewer {
     this.picture = {...values, most: 2 ** picture.bits - 1};
     this.layer = new OffscreenCanvas(values.width, values.height);
     this.heat = null;
+    this.canvas.style.aspectRatio = clamp(values.width / values.height, 0.75, 1.5);
     this.reset();
   }
 
@@ -64,9 +66,25 @@ export class Viewer {
     this.draw();
   }
 
-  zoomBy(factor) {
+  // What lies under `at`, a place on the canvas in CSS pixels, stays there; without one, the middle does.
+  zoomBy(factor, at = null) {
+    const before = this.zoom;
     this.zoom = clamp(this.zoom * factor, 1, MOST);
+    if (this.zoom === 1) this.x = this.y = 0;
+    else if (at && this.picture) {
+      const box = this.canvas.getBoundingClientRect();
+      const moved = (1 / this.zoom - 1 / before) / this.fit();
+      this.x += (at.x - box.left - box.width / 2) * moved;
+      this.y += (at.y - box.top - box.height / 2) * moved;
+    }
+    this.canvas.style.touchAction = this.zoom > 1 ? 'none' : 'pan-y';  // else a finger on the picture scrolls the page
     this.draw();
+  }
+
+  // CSS pixels of one pixel of the picture before zooming.
+  fit() {
+    const box = this.canvas.getBoundingClientRect();
+    return Math.min(box.width / this.picture.width, box.height / this.picture.height);
   }
 
   moveBy(right, down) {
@@ -78,6 +96,7 @@ export class Viewer {
   reset() {
     this.zoom = 1;
     this.x = this.y = 0;
+    this.canvas.style.touchAction = 'pan-y';
     this.inverted = false;
     this.setWindow(0.5, 1);
   }
@@ -122,22 +141,37 @@ export class Viewer {
   listen() {
     this.canvas.addEventListener('wheel', event => {
       event.preventDefault();
-      this.zoomBy(Math.exp(-event.deltaY / 400));
+      this.zoomBy(Math.exp(-event.deltaY / 400), {x: event.clientX, y: event.clientY});
     }, {passive: false});
     this.canvas.addEventListener('contextmenu', event => event.preventDefault());
-    this.canvas.addEventListener('pointerdown', event => this.canvas.setPointerCapture(event.pointerId));
+    this.canvas.addEventListener('pointerdown', event => {
+      this.canvas.setPointerCapture(event.pointerId);
+      this.fingers.set(event.pointerId, {x: event.clientX, y: event.clientY});
+    });
+    for (const name of ['pointerup', 'pointercancel']) {
+      this.canvas.addEventListener(name, event => this.fingers.delete(event.pointerId));
+    }
     this.canvas.addEventListener('pointermove', event => this.dragged(event));
     this.canvas.addEventListener('keydown', event => {
       if (!event.ctrlKey && !event.metaKey && !event.altKey && this.typed(event.key)) event.preventDefault();
     });
   }
 
+  // Two fingers zoom around the point between them; one moves; the right button changes the window.
   dragged(event) {
-    if (event.buttons === 1) {
-      const unit = this.picture ? this.picture.width / this.canvas.getBoundingClientRect().width : 1;
-      this.moveBy(event.movementX * unit, event.movementY * unit);
+    const before = this.fingers.get(event.pointerId);
+    if (!before || !this.picture) return;
+    const now = {x: event.clientX, y: event.clientY};
+    const other = [...this.fingers].find(([id]) => id !== event.pointerId);
+    this.fingers.set(event.pointerId, now);
+    if (other) {
+      const [, at] = other;
+      const [was, is] = [before, now].map(each => Math.max(1, Math.hypot(each.x - at.x, each.y - at.y)));
+      this.zoomBy(is / was, {x: (now.x + at.x) / 2, y: (now.y + at.y) / 2});
+    } else if (event.buttons === 1) {
+      this.moveBy((now.x - before.x) / this.fit(), (now.y - before.y) / this.fit());
     } else if (event.buttons === 2) {
-      this.setWindow(this.level - event.movementY / 400, this.width + event.movementX / 400);
+      this.setWindow(this.level - (now.y - before.y) / 400, this.width + (now.x - before.x) / 400);
     }
   }
 
