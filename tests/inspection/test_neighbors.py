@@ -47,11 +47,12 @@ def test_votes_are_those_of_scikit_learn(blobs, metric, weights, classes):
     np.testing.assert_allclose(vote(found, targets, settings, classes)[skipped], expected[skipped], atol=1e-5)
 
 
-def test_rounding_hides_no_nearer_one():
+@pytest.mark.parametrize("count", [20, 100])  # two libraries multiply, for few queries and for many
+def test_rounding_hides_no_nearer_one(count):
     """Far from the origin float32 squares are off by more than the distances: only float64 finds the nearest."""
     generator = np.random.default_rng(1)
     index = (3000 + generator.normal(size=(400, 16)) * 0.01).astype(np.float32)
-    queries = index[:20] + np.float32(0.003)
+    queries = index[:count] + np.float32(0.003)
     found = find_neighbors(index, queries, 5)
     for query, positions in zip(queries.astype(np.float64), found.positions, strict=True):
         squared = ((index.astype(np.float64) - query) ** 2).sum(1)

@@ -45,6 +45,16 @@ def test_a_map_keeps_neighbours_and_is_the_same_again(blobs, method):
         assert project(matrix[:20], perplexity=30).settings["perplexity"] == pytest.approx(19 / 3)
 
 
+def test_with_interpolated_forces_a_map_keeps_as_many_neighbours(blobs, monkeypatch):
+    matrix, _, _ = blobs
+    exact = project(matrix, seed=3, perplexity=10)
+    monkeypatch.setattr("hilum.inspection.projection.MANY", len(matrix))
+    found = project(matrix, seed=3, perplexity=10)
+    kept = [trustworthiness(matrix, each.points, n_neighbors=10) for each in (exact, found)]
+    assert not np.array_equal(found.points, exact.points)
+    assert kept[1] > kept[0] - 0.03
+
+
 def test_purity_is_that_of_a_loop_over_other_patients(blobs):
     matrix, labels, patients = blobs
     found = neighborhood_purity(matrix, labels, patients, matrix, labels, patients, k=5, replicates=50)
