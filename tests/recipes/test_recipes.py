@@ -42,6 +42,12 @@ def test_an_override_is_read_as_the_fields_type(field, text, expected):
     assert place == expected and type(place) is type(expected)
 
 
+def test_a_field_of_what_is_not_there_switches_it_on():
+    assert override(RECIPES["best"], "distil.folds", "3").distil == schema.Distil(folds=3)
+    assert override(RECIPES["best"], "neighbors.k", "7").neighbors == schema.Neighbors(k=7)
+    assert RECIPES["best"].distil is None
+
+
 @pytest.mark.parametrize(
     ("field", "text", "words"),
     [

@@ -58,7 +58,8 @@ def override(recipe: Recipe, field: str, text: str) -> Recipe:
     """A copy with one field changed.
 
     Args:
-        field: a dotted path such as `model.name` or `phases.0.lr`.
+        field: a dotted path such as `model.name` or `phases.0.lr`; a field of a part that is None, such as
+            `distil.folds`, makes that part with its other fields as they are by default.
         text: the value as typed, read as the field's type.
 
     Raises:
@@ -68,9 +69,18 @@ def override(recipe: Recipe, field: str, text: str) -> Recipe:
     *parents, last = field.split(".")
     place: Any = document
     for part in parents:
-        place = place[_key(place, part, field)]
+        key = _key(place, part, field)
+        if place is document and place[key] is None:  # to set one of its fields switches it on
+            place[key] = _defaults(part)
+        place = place[key]
     place[_key(place, last, field)] = _typed(text, place[_key(place, last, field)])
     return from_json(document)
+
+
+def _defaults(name: str) -> dict[str, Any] | None:
+    """What a part of a recipe that may be None is when it is there."""
+    kinds = [kind for kind in get_args(get_type_hints(Recipe)[name]) if isinstance(kind, type)]
+    return next((_plain(kind()) for kind in kinds if dataclasses.is_dataclass(kind)), None)
 
 
 def _flatten(value: Any, path: str) -> Iterator[tuple[str, str]]:
