@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from hilum.errors import RecipeError
 from hilum.inspection.cam.maps import compute_maps
 from hilum.inspection.cam.target import find_target
 from hilum.models import MODELS, create_model
@@ -72,3 +73,19 @@ def test_every_family_gives_a_map_that_depends_on_picture_and_class(name):
     assert np.isfinite(maps).all() and maps[0].shape == maps[1].shape and min(maps[0].shape[1:]) > 1
     assert maps[0].any() and not np.allclose(maps[0], maps[1], rtol=1e-3, atol=0)
     assert not np.allclose(maps[0][0], maps[0][1], rtol=1e-3, atol=0)
+
+
+@pytest.mark.parametrize("name", [*FAMILIES.values(), "vit_small_patch14_dinov2"])
+def test_roll_out_is_for_the_families_that_attend_and_refused_by_the_others(name):
+    if name.startswith("xrv-"):
+        pytest.importorskip("torchxrayvision", reason="needs the extra hilum[xrv]")
+    side, channels = SMALL.get(name, 64), MODELS[name].in_channels
+    model = create_model(name, num_classes=2, in_channels=channels, image_size=side, seed=2)
+    pictures = np.random.default_rng(0).integers(0, 255, (2, side, side), dtype=np.uint8)
+    preprocessing = Preprocessing(image_size=side, normalisation="half", channels=channels)
+    if "vit" not in name:
+        with pytest.raises(RecipeError):
+            compute_maps(model, pictures, preprocessing, methods=("rollout",))
+        return
+    cam = compute_maps(model, pictures, preprocessing, methods=("rollout",)).maps["rollout"]
+    assert (cam > 0).all() and not np.allclose(cam[0], cam[1], rtol=1e-3, atol=0)

@@ -211,7 +211,7 @@ def _moments(found: Found) -> Iterator[dict[str, Any]]:
             continue
         for split in found.splits:
             classes = assessment.splits[split].moments[assessment.name]
-            cells = [(label, each.images, f"{each.mean:.4g}", f"{each.std:.2g}") for label, each in classes.items()]
+            cells = [(label, each.images, *_rounded(each.mean, each.std)) for label, each in classes.items()]
             yield {
                 "title": found.document["titles"][assessment.name],
                 "split": SPLITS[split],
@@ -266,3 +266,12 @@ def _pictures(found: Found) -> Iterator[dict[str, Any]]:
             "image_path": each["image_path"],
             "uris": [encode_picture(part)[0] for part in np.hsplit(strip, 3)],
         }
+
+
+def _rounded(mean: float, std: float) -> tuple[str, str]:
+    """Both to the second digit of the deviation."""
+    if not (math.isfinite(mean) and math.isfinite(std) and std > 0):
+        return f"{mean:.4g}", f"{std:.2g}"
+    digits = 1 - math.floor(math.log10(std))
+    first, second = (f"{round(each, digits):.{max(digits, 0)}f}" for each in (mean, std))
+    return first, second
