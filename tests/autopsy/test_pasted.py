@@ -7,6 +7,7 @@ import pytest
 from sklearn import metrics
 
 import hilum
+from hilum.autopsy.simulate import draw_report
 
 
 def drawn(counts, seed, skill=1.6):
@@ -115,3 +116,22 @@ def test_names_that_only_look_alike_are_left_out(name):
 )  # fmt: skip
 def test_one_figure_under_two_names(report, code, sound):
     assert code in codes(report) and not codes(sound)
+
+
+@pytest.mark.parametrize("seed", [3105, 3118])
+def test_averaged_precision_beside_the_sensitivity_of_one_class_is_no_contradiction(seed):
+    """Sound reports that were called impossible: weighted precision and F1 without their name."""
+    for decimals in (2, 3, 4):
+        assert not codes(draw_report(seed, decimals=decimals).document)
+
+
+def test_an_f1_above_both_is_still_impossible_where_all_are_of_one_class():
+    assert "f1" in codes("classes a, b; positive: b; precision 0.81, sensitivity 0.67, F1 0.79")
+    assert "f1" in codes("precision 0.81, recall 0.67, F1 0.79")
+    loose = hilum.autopsy("precision 0.81, sensitivity 0.67, F1 0.79")
+    assert not loose.impossible and loose.of("f1")[0].severity == "suspicious"
+
+
+def test_no_share_of_ill_images_under_any_average():
+    report = "classes a, b; sensitivity 0.90, specificity 0.80, accuracy 0.95, precision 0.85"
+    assert "no-prevalence" in codes(report)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from itertools import combinations
 
 from hilum.autopsy.names import plain_words
 from hilum.autopsy.printed import Printed
-from hilum.autopsy.values import Case, Figure, Finding
+from hilum.autopsy.values import Case, Figure, Finding, Severity
 from hilum.autopsy.wording import join
 
 Span = tuple[float, float]
@@ -77,9 +78,12 @@ def _f1(case: Case) -> Iterator[Finding]:
         if own[0] > high:
             sentence = (
                 f"{figure.said} is above the harmonic mean of its precision and recall, {sums}, which no "
-                "class and no average exceeds."
+                "class and no average exceeds"
             )
-            yield Finding("f1", "impossible", "F1 without its precision and recall", sentence, case.title)
+            mixed = not figure.over and not case.report.positive and is_clinical(recall)
+            sentence += "; so they are not averaged in one way." if mixed else "."
+            severity: Severity = "suspicious" if mixed else "impossible"
+            yield Finding("f1", severity, "F1 without its precision and recall", sentence, case.title)
         elif own[1] < low and one_class:
             sentence = f"{figure.said} is not the harmonic mean of its precision and recall: {sums}."
             yield Finding("f1", "impossible", "F1 without its precision and recall", sentence, case.title)
@@ -90,6 +94,11 @@ def _f1(case: Case) -> Iterator[Finding]:
                 "or folds, which the report does not say."
             )
             yield Finding("f1-averaged", "note", "An F1 that must be an average", sentence, case.title)
+
+
+def is_clinical(recall: Figure) -> bool:
+    """A `sensitivity` is that of the ill; precision and F1 beside it may be averages over the classes."""
+    return re.search(r"recall|\brec\b", plain_words(recall.name)) is None
 
 
 def harmonic(precision: float, recall: float) -> float:

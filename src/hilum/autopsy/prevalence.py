@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from hilum.autopsy.identities import Span
+from hilum.autopsy.averaged import fits_averaged
+from hilum.autopsy.identities import Span, is_clinical
 from hilum.autopsy.values import Case, Figure, Finding, Severity
 from hilum.autopsy.wording import join
 
@@ -26,6 +27,9 @@ def find_no_prevalence(case: Case) -> Iterator[Finding]:
     for figure in case.figures:
         if figure.over in ("", case.report.positive) and figure.metric in ("accuracy", "ppv", "npv", "f1"):
             spans[figure] = _span(figure.metric, _clipped(figure), *point)
+    mixed = not case.report.positive and is_clinical(sensitivity)
+    if mixed and fits_averaged([(each.metric, _clipped(each)) for each in spans], *point):
+        return
     severity: Severity = "impossible" if case.binary else "suspicious"
     of_two = "" if case.binary else "For two classes: "
     operating = f"{sensitivity.said} and {specificity.said}"
