@@ -112,6 +112,8 @@ def train(
 ) -> int:
     """Train one recipe; figures are those of validation, the test split stays shut.
 
+    Several processes, or a GPU each: torchrun --nproc-per-node 2 -m hilum train RECIPE DATA
+
     Example: hilum train a-mobilenetv2 chest_xray --labels kermany3 --set phases.0.lr=1e-4
 
     Args:
