@@ -14,6 +14,7 @@ import argparse
 import json
 import os
 import platform
+import signal
 import subprocess
 import sys
 import time
@@ -39,7 +40,7 @@ GROUPS: dict[str, tuple[str, Group]] = {
 }
 """Name -> the module beside this one, and its rows; imported where it runs, so that one that is broken breaks alone."""
 
-LONGEST = 600
+LONGEST = 900
 """Seconds after which a group is given up."""
 PACKAGES = ("torch", "torchvision", "timm", "lightning", "openvino", "onnxruntime", "scikit-learn", "openTSNE")
 FLAGS = ("avx2", "avx512f", "avx512_vnni", "avx512_bf16", "amx_bf16", "amx_int8")
@@ -72,28 +73,36 @@ def _measure_here(name: str, given: argparse.Namespace) -> None:
         module, rows = GROUPS[name]
         yield from rows(import_module(module), given)
 
-    rows, load = [], [os.getloadavg()[0]]
+    rows, load = list[dict[str, Any]](), [os.getloadavg()[0]]
+    _write(given.out, name, rows)
     for row in rows_of(name, group()):
         load.append(os.getloadavg()[0])
         rows.append(row.to_json() | {"load": [round(each, 1) for each in load[-2:]]})
         sys.stdout.write(render_table([row]).splitlines()[-1] + "\n")
         sys.stdout.flush()
-    _write(given.out, name, rows)
+        _write(given.out, name, rows)  # after each row: what is killed keeps those that it had
 
 
 def _measure_in_a_process(name: str, given: argparse.Namespace) -> None:
-    """As the same command with one group; where that dies, the group's row says how."""
-    before = _before(given.out).get(name)
+    """As the same command with one group; where that dies, a row says how."""
     asked = {"--data": given.data, "--folder": given.folder, "--originals": given.originals, "--out": given.out}
     command = [sys.executable, str(Path(__file__).parent), "--only", name, "--repeats", str(given.repeats)]
     command += [text for key, value in asked.items() if value is not None for text in (key, str(value))]
+    _write(given.out, name, [])
+    running = subprocess.Popen(command + ["--quick"] * given.quick, start_new_session=True)
+    why = ""
     try:
-        subprocess.run(command + ["--quick"] * given.quick, timeout=LONGEST, check=False)
-    except subprocess.TimeoutExpired as error:
-        _write(given.out, name, [failed(name, error).to_json() | {"load": [os.getloadavg()[0]]}])
-    if _before(given.out).get(name) == before:
-        error = RuntimeError("the process ended without a result")
-        _write(given.out, name, [failed(name, error).to_json() | {"load": [os.getloadavg()[0]]}])
+        why = f"exit code {running.wait(LONGEST)}" if running.wait(LONGEST) not in (0, 1) else ""
+    except subprocess.TimeoutExpired:
+        why = f"given up after {LONGEST} s"
+    finally:
+        if running.poll() is None:
+            os.killpg(running.pid, signal.SIGKILL)  # with the processes that it started
+            running.wait()
+    rows = _before(given.out)[name]["rows"]
+    if why or not rows:
+        lost = failed(f"{name}, from here on", RuntimeError(why or "no row came"))
+        _write(given.out, name, [*rows, lost.to_json() | {"load": [round(os.getloadavg()[0], 1)]}])
 
 
 def _write(path: Path, name: str, rows: list[dict[str, Any]]) -> None:
