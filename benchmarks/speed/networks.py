@@ -36,8 +36,8 @@ BATCH, FITTED, JUDGED = 32, 64, 96
 
 HEAD = "linear head fitted on 64 drawn X-rays, AUROC of 96 others"
 TOLERANCE = {"fp32": 1e-3, "bf16": 0.1}
-"""In a probability. Where bf16 is further from fp32 than `hilum.inference.parity` allows, hilum takes fp32 unless told
-otherwise, and the row says so. For int8 the bound is on embeddings: those of an untrained network hardly differ from
+"""In a probability. Where bf16 is further from fp32 than `hilum.inference.parity` allows, hilum runs fp32, and the row
+says so. For int8 the bound is on embeddings: those of an untrained network hardly differ from
 picture to picture, so that no answer fitted to them outlives int8."""
 
 AUROC_CHANGE = 0.05
