@@ -173,9 +173,10 @@ def check_ledger(book: Book, folder: Path, manifest: Manifest) -> None:
         digest = file_sha256(run_dir / "model.safetensors")
         book.expect(LEDGER, f"{where}, SHA-256 of the model", each.model_sha256, digest)
         book.expect(LEDGER, f"{where}, images", each.images, len(read_predictions(path)))
-    for path in sorted(folder.glob("*/predictions-test.parquet")):
+    opened = [*folder.glob("*/predictions-test.parquet"), *folder.glob("*/inspection/*/predictions-test.parquet")]
+    for path in sorted(opened):
         name = path.relative_to(folder).as_posix()
-        if ".before-" not in name and (path.parent / "begun.json").exists():
+        if ".before-" not in name and (folder / name.split("/")[0] / "begun.json").exists():
             book.expect(LEDGER, f"an opening for {name}", True, name in last)
 
 
