@@ -1,4 +1,5 @@
 import ctypes
+import subprocess
 import sys
 
 import pytest
@@ -53,3 +54,29 @@ def test_tuning_does_nothing_elsewhere(monkeypatch):
     assert tune_cpu() is False
     monkeypatch.setattr(sys, "platform", "darwin")
     assert tune_cpu() is False
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="glibc's memory")
+def test_what_nobody_uses_goes_back_to_the_system():
+    """In a process of its own, for the setting cannot be taken back."""
+    code = """
+import torch
+from hilum.inference.device import give_back_memory, tune_cpu
+
+def resident():
+    return int(open("/proc/self/statm").read().split()[1]) * 4096
+
+if not tune_cpu():
+    print("no glibc")
+else:
+    blocks = [torch.ones(1 << 20) for _ in range(64)]
+    kept = torch.ones(16)
+    del blocks
+    before = resident()
+    give_back_memory()
+    print((before - resident()) >> 20)
+"""
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip()
+    if found == "no glibc":
+        pytest.skip("not glibc")
+    assert int(found) > 200

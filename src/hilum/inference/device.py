@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import sys
+from typing import Any
 
 import torch
 
@@ -46,12 +47,30 @@ def tune_cpu() -> bool:
     Returns:
         Whether it took effect; False on other systems than Linux with glibc, where nothing is done.
     """
-    if not sys.platform.startswith("linux"):
-        return False
-    try:
-        mallopt = ctypes.CDLL(None).mallopt
-    except (OSError, AttributeError):
+    mallopt = _glibc("mallopt")
+    if mallopt is None:
         return False
     # As high as it lets us: older releases of glibc refuse more than half of an arena, 32 MiB.
     mapped = any(mallopt(M_MMAP_THRESHOLD, size) == 1 for size in (1 << 30, 1 << 25))
     return mapped and mallopt(M_TRIM_THRESHOLD, (1 << 31) - 1) == 1
+
+
+def give_back_memory() -> bool:
+    """Hands to the system what glibc keeps and nobody uses, say after a training: another network asks for other sizes,
+    and what it cannot reuse would lie beside what it needs.
+
+    Returns:
+        Whether there was anything; False on other systems than Linux with glibc, where nothing is done.
+    """
+    trim = _glibc("malloc_trim")
+    return trim is not None and trim(0) == 1
+
+
+def _glibc(name: str) -> Any | None:
+    """A function of the C library; None where it has none of this name."""
+    if not sys.platform.startswith("linux"):
+        return None
+    try:
+        return getattr(ctypes.CDLL(None), name)
+    except (OSError, AttributeError):
+        return None

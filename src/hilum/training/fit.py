@@ -13,7 +13,7 @@ from typing import Any
 
 import torch
 
-from hilum.inference.device import tune_cpu
+from hilum.inference.device import give_back_memory, tune_cpu
 from hilum.models.classifier import Classifier
 from hilum.models.stages import mark_trained, select_stages, set_trained_stages
 from hilum.training.attempts import Attempts
@@ -102,6 +102,7 @@ def fit(
     started = time.monotonic()
     with graceful_interrupt(stop):
         fitter.run(list(phases), math.inf if time_budget is None else started + time_budget)
+    give_back_memory()
     fitter.result.seconds += time.monotonic() - started
     return fitter.result
 
