@@ -99,6 +99,14 @@ def test_with_augmentation_every_epoch_sees_new_pictures(known, train, count_ima
     assert seen >= 3 * (64 + 32)
 
 
+def test_the_phase_behind_trains_with_its_batch_norms_and_dropout(known, train):
+    network, seen = known(), []
+    first = next(module for module in network.modules() if isinstance(module, torch.nn.Conv2d))
+    first.register_forward_hook(lambda module, *_: seen.append(module.training) if module is first else None)
+    train(network, "run", phases=(LAST, Phase(max_epochs=1, lr=1e-3)))
+    assert True in seen
+
+
 def test_a_run_goes_on_where_it_was_stopped(known, train):
     whole, parts = known(), known()
     phase = replace(LAST, max_epochs=4)
@@ -152,9 +160,7 @@ def test_where_a_network_is_cut(name, trained, last):
 
 def test_where_parts_do_not_simply_follow_each_other_nothing_is_cut():
     # timm adds the positions between the patches and the blocks
-    network = create_model(
-        "vit_tiny_patch16_224", num_classes=2, image_size=32, in_channels=1
-    )
+    network = create_model("vit_tiny_patch16_224", num_classes=2, image_size=32, in_channels=1)
     mark_trained(network)
     set_trained_stages(network, select_stages(network, "last:2"))
     examples = _examples(np.zeros((4, 32, 32), np.uint8))

@@ -4,12 +4,16 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 
 import hilum
 from hilum import transforms
 from hilum.errors import DataError, TrainingError
+from hilum.models import create_model
 from hilum.recipes.schema import Augmentation, Distil, Model, Phase, Preprocessing, Recipe
+from hilum.training import phase
 from hilum.training.datamodule import ExampleDataset, Examples
+from hilum.training.fit import Settings, fit
 from hilum.workflow.distil import MEMBERS, fold_of_each
 
 TAUGHT = Recipe(
@@ -52,6 +56,26 @@ def test_a_batch_carries_what_others_think():
     examples = Examples(np.zeros((6, 8, 8), np.uint8), np.zeros(6, np.int64), soft)
     batch = ExampleDataset(examples, transforms.Augmentation(), 0).__getitems__([4, 1])
     np.testing.assert_array_equal(batch["soft"], soft[[4, 1]])
+
+
+def test_a_head_on_features_learns_from_them_too(tmp_path):
+    pictures = np.random.default_rng(0).integers(0, 255, (48, 32, 32)).astype(np.uint8)
+    targets = np.arange(48) % 2
+    losses = []
+    for soft in (None, np.full((48, 2), 0.5, np.float32)):
+        result = fit(
+            create_model("cnn-tiny", num_classes=2, in_channels=1, image_size=32, seed=0),
+            Examples(pictures, targets, soft),
+            Examples(pictures, targets),
+            preprocessing=transforms.Preprocessing(image_size=32, normalisation="half", channels=1),
+            phases=(phase.Phase(max_epochs=1, train="head", lr=1e-9),),
+            settings=Settings(precision="32", overfit_check=False, soft_share=1.0),
+            run_dir=tmp_path / str(len(losses)),
+            device=torch.device("cpu"),
+            allow=("frozen-random",),
+        )
+        losses.append(result.history[0]["train_loss"])
+    assert losses[0] != pytest.approx(losses[1], rel=1e-6)
 
 
 def test_a_run_learns_from_members_and_is_one_network(data, tmp_path):

@@ -111,10 +111,15 @@ class ExampleDataset(Dataset):
 
 
 class FeatureDataset(Dataset):
-    """Features of V views of each image; an epoch sees one view of each, drawn by (seed, epoch)."""
+    """Features of V views of each image; an epoch sees one view of each, drawn by (seed, epoch).
 
-    def __init__(self, features: np.ndarray, targets: np.ndarray, seed: int) -> None:
-        self.features, self.targets, self.seed, self.epoch = features, targets, seed, 0
+    Args:
+        features: float32 `[V, N, ...]`.
+        targets, soft: as in `Examples`.
+    """
+
+    def __init__(self, features: np.ndarray, targets: np.ndarray, seed: int, soft: np.ndarray | None = None) -> None:
+        self.features, self.targets, self.soft, self.seed, self.epoch = features, targets, soft, seed, 0
 
     def __len__(self) -> int:
         return len(self.targets)
@@ -124,7 +129,10 @@ class FeatureDataset(Dataset):
         views = np.random.default_rng([self.seed, self.epoch]).integers(len(self.features), size=len(self))
         inputs = self.features[views[rows], rows]
         let_go(self.features, inputs.nbytes)
-        return {"inputs": torch.from_numpy(inputs), "target": torch.from_numpy(self.targets[rows])}
+        batch = {"inputs": torch.from_numpy(inputs), "target": torch.from_numpy(self.targets[rows])}
+        if self.soft is not None:
+            batch["soft"] = torch.from_numpy(self.soft[rows])
+        return batch
 
 
 class EpochOrder(Sampler):

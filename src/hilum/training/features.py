@@ -85,7 +85,7 @@ def feature_examples(
 ) -> np.ndarray:
     """float32 `[V, N, D]`: the embeddings of V views of each image; the first view is the plain one.
 
-    On a CPU they may be computed in bfloat16, which moves an embedding by up to 2 % of its length: less than the noise
+    On a CPU they may be computed in bfloat16, which moves an embedding by up to 3 % of its length: less than the noise
     that a head is trained with. Predictions are made with exact arithmetic all the same.
 
     Args:

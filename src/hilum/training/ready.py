@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from hilum.inference.torch_engine import evaluating
 from hilum.models.classifier import Classifier
 from hilum.models.stages import param_groups
 from hilum.training.datamodule import ExampleDataset, Examples, FeatureDataset, on_device
@@ -67,7 +68,7 @@ class Ready:
         """A phase that trains the head on the frozen backbone's features of each view."""
         views = 1 if self.settings.augmentation.is_off else phase.views
         made = self._features(self.train, views, self._features_file(number, "train"))
-        features = FeatureDataset(made, self.train.targets, self.settings.seed)
+        features = FeatureDataset(made, self.train.targets, self.settings.seed, self.train.soft)
         seen = self._features(self.val, 1, self._features_file(number, "val"))
         plain = head_examples(made, self.train), head_examples(seen, self.val)
         batch = phase.batch_size or head_batch(len(self.train.targets))
@@ -75,15 +76,14 @@ class Ready:
 
     def _behind(self, front: Front, number: int, groups: list[dict], batch: int) -> Work:
         """A phase that trains what lies behind a frozen front, on what the front gives once for each image."""
-        was = self.model.training
-        self.model.eval()
         on_images = self._progress(len(self.train.targets) + len(self.val.targets), "frozen stages")
-        made, seen = (
-            front.results(examples, self._features_file(number, split), on_images)
-            for split, examples in (("train", self.train), ("val", self.val))
-        )
-        front.rest.train(was)
-        dataset = FeatureDataset(made, self.train.targets, self.settings.seed)
+        with evaluating(self.model):
+            made, seen = (
+                front.results(examples, self._features_file(number, split), on_images)
+                for split, examples in (("train", self.train), ("val", self.val))
+            )
+        front.rest.train(self.model.training)
+        dataset = FeatureDataset(made, self.train.targets, self.settings.seed, self.train.soft)
         plain = head_examples(made, self.train), head_examples(seen, self.val)
         return Work(front.rest, _channels_last, dataset, *plain, groups, batch, self.settings)
 
