@@ -97,6 +97,12 @@ def test_a_markdown_table():
     assert [row.name for row in hilum.autopsy(table).report.rows] == ["A", "B"]
 
 
+def test_an_empty_corner_between_bars_stays_one():
+    bare, framed = "|a|b\na|87|147\nb|128|262\n", "| | a | b |\n|--|--|--|\n| a | 87 | 147 |\n| b | 128 | 262 |\n"
+    for table in (bare, framed):
+        assert hilum.autopsy(table).report.rows[0].matrix == ((87, 147), (128, 262))
+
+
 @pytest.mark.parametrize("name", ["average precision 0.98", "weighted kappa 0.80", "quadratic weighted kappa 0.80"])
 def test_names_that_only_look_alike_are_left_out(name):
     found = hilum.autopsy(f"216 18 / 34 356, accuracy 91.7, {name}")

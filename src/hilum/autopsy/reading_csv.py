@@ -31,13 +31,18 @@ def read_csv(text: str, name: str) -> Report | None:
 def _split(text: str) -> list[list[str]]:
     first = next((line for line in text.splitlines() if line.strip()), "")
     delimiter = max("\t;,|", key=first.count)
-    if delimiter == "|":  # as Markdown draws tables
-        kept = (line.strip().strip("|") for line in text.splitlines() if not re.fullmatch(r"[\s|:\-]*", line))
-        text = "\n".join(kept)
+    if delimiter == "|":
+        text = "\n".join(_without_frame(text.splitlines()))
     try:
         return list(csv.reader(io.StringIO(text), delimiter=delimiter))
     except csv.Error:
         return []
+
+
+def _without_frame(lines: Sequence[str]) -> list[str]:
+    """A Markdown table without its rule and its outer bars; a bar at one end alone is an empty cell."""
+    kept = [line.strip() for line in lines if not re.fullmatch(r"[\s|:\-]*", line)]
+    return [line[1:-1] if line.startswith("|") and line.endswith("|") else line for line in kept]
 
 
 def _bare_matrix(lines: list[list[str]], name: str) -> Report | None:
