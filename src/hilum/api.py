@@ -631,7 +631,7 @@ def project(
         perplexity: of t-SNE; for UMAP the number of neighbours.
         points: images that are drawn at most.
         oversample: adds the copies of one oversampled epoch, changed by the recipe's augmentation.
-        test: draws test images too.
+        test: draws test images too; their purity is a figure, so the opening is written into the ledger.
 
     Raises:
         HilumError: no study around the model, or an option that makes no map, in one line.

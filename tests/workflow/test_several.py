@@ -8,6 +8,7 @@ import sys
 import pandas as pd
 import pytest
 
+from hilum.cli.main import main
 from hilum.data.phantom import draw_dataset, write_dataset
 from hilum.errors import UsageError
 from hilum.workflow.several import alone, announce, launched, leading, refuse_several
@@ -74,3 +75,12 @@ def test_what_is_for_one_process_is_refused_to_several(monkeypatch):
     with alone():
         refuse_several("--resume")
     assert launched()[1] == 2
+
+
+@pytest.mark.parametrize("command", [["study"], ["tune", "scratch-cnn", "nowhere"], ["replay", "D"]])
+def test_other_commands_that_train_are_for_one_process(command, monkeypatch, capsys):
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    with pytest.raises(SystemExit) as ended:
+        main(command)
+    said = capsys.readouterr().err
+    assert ended.value.code == 2 and f"hilum {command[0]}" in said and "expected one process" in said

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from hilum.cli.terminal import Terminal, print_json, print_line, render_table
 from hilum.cli.types import names_of
 from hilum.errors import UsageError
+from hilum.workflow.several import refuse_several
 
 if TYPE_CHECKING:
     from hilum.replay.measure import Cell
@@ -25,6 +26,7 @@ def run_replay_command(systems: tuple[System, ...], settings: Settings, *, as_js
     from hilum.replay.run import replay
     from hilum.replay.table import TABLE, write_table_of
 
+    refuse_several("hilum replay")
     result = replay(systems, settings, Terminal(quiet=as_json))
     table, page = write_table_of(result, settings.out / TABLE), write_page(result, settings.out / PAGE)
     if as_json:

@@ -9,6 +9,7 @@ from hilum.cli.auditing import check_audit
 from hilum.cli.terminal import Terminal, print_json, print_line, render_table
 from hilum.errors import CheckFailed
 from hilum.workflow.options import Options
+from hilum.workflow.several import refuse_several
 
 if TYPE_CHECKING:
     from hilum.workflow.study import Study
@@ -20,6 +21,7 @@ def run_study_command(data: Path | None, options: Options, *, strict: bool, as_j
     """Runs a study; returns the exit code."""
     from hilum.workflow.study import run_study
 
+    refuse_several("hilum study")
     result = run_study(data, options, Terminal(quiet=as_json))
     if as_json:
         print_json(_document(result))

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from hilum.cli.terminal import Terminal, print_json, print_line, render_table
 from hilum.cli.training import FAILED, INTERRUPTED, REJECTED, chosen_recipe
 from hilum.workflow.options import Options
+from hilum.workflow.several import refuse_several
 
 if TYPE_CHECKING:
     from hilum.workflow.tune import Tuning
@@ -29,6 +30,7 @@ def run_tune_command(
     from hilum.recipes.convert import to_json
     from hilum.workflow.tune import to_json_space, tune_recipe
 
+    refuse_several("hilum tune")
     chosen, options = chosen_recipe(recipe, options, changes, val_fraction)
     result = tune_recipe(chosen, data, options, trials=trials, space=space, voice=Terminal(quiet=as_json))
     if as_json:

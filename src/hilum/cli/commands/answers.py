@@ -7,13 +7,7 @@ from typing import Annotated, Literal
 
 import tyro
 
-from hilum.cli.types import (
-    Count,
-    Device,
-    File,
-    Folder,
-    Paths,
-)
+from hilum.cli.types import Count, Device, File, Folder, Paths
 
 
 def predict(

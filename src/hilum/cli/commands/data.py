@@ -9,14 +9,7 @@ from typing import Annotated, Literal
 
 import tyro
 
-from hilum.cli.types import (
-    File,
-    Folder,
-    Names,
-    Pattern,
-    Settings,
-    names_of,
-)
+from hilum.cli.types import File, Folder, Names, Pattern, Settings, names_of
 
 
 def audit(

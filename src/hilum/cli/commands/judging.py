@@ -7,15 +7,7 @@ from typing import Annotated, Literal
 
 import tyro
 
-from hilum.cli.types import (
-    Device,
-    File,
-    Folder,
-    Mapped,
-    Names,
-    Pattern,
-    names_of,
-)
+from hilum.cli.types import Device, File, Folder, Mapped, Names, Pattern, names_of
 
 
 def evaluate(

@@ -6,9 +6,7 @@ from typing import Annotated
 
 import tyro
 
-from hilum.cli.types import (
-    Folder,
-)
+from hilum.cli.types import Folder
 
 
 def recipes(

@@ -163,7 +163,7 @@ def project(
         perplexity: of t-SNE; for UMAP the number of neighbours.
         points: images that are drawn at most.
         oversample: add the copies of one oversampled epoch, changed by the recipe's augmentation, as rings.
-        test: draw test images too.
+        test: draw test images too; their purity is a figure, so the opening is written into the ledger.
         out: a folder for the page, the points and the small pictures.
         device: where to compute.
         seed: of the map, of the images that are drawn, and of the copies.

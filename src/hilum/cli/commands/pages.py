@@ -9,14 +9,7 @@ from typing import Annotated, Literal
 
 import tyro
 
-from hilum.cli.types import (
-    Device,
-    Duration,
-    Folder,
-    Names,
-    names_of,
-    seconds_of,
-)
+from hilum.cli.types import Device, Duration, Folder, Names, names_of, seconds_of
 
 
 def report(study: tyro.conf.Positional[Path], /) -> int:

@@ -9,18 +9,7 @@ from typing import Annotated
 
 import tyro
 
-from hilum.cli.types import (
-    Device,
-    Duration,
-    File,
-    Folder,
-    Names,
-    Pattern,
-    Settings,
-    Space,
-    names_of,
-    seconds_of,
-)
+from hilum.cli.types import Device, Duration, File, Folder, Names, Pattern, Settings, Space, names_of, seconds_of
 
 
 def study(
