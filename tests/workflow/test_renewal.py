@@ -150,3 +150,15 @@ def test_files_of_two_builds_are_not_taken_for_one(place, tmp_path, monkeypatch)
     monkeypatch.setattr("hilum.workflow.seal.build_digest", lambda: "a later build")
     extend_seal(copy, ["report.html"], "hilum report")
     assert read_seal(copy).code == SEVERAL
+
+
+def test_a_command_that_writes_beside_what_was_changed_does_not_wash_the_change_away(trained, tmp_path, capsys):
+    study, _ = trained
+    copy = tmp_path / "copy"
+    shutil.copytree(study.study_dir, copy)
+    history = copy / "tiny" / "history.csv"
+    history.write_text(history.read_text().replace("0.", "1.", 1))
+    hilum.project(copy / "tiny" / "model.safetensors", out=copy / "tiny", points=60, method="pca", device="cpu")
+    assert "tiny/map.html" in read_seal(copy).files
+    code, said = verify(capsys, copy)
+    assert code == 5 and "tiny/history.csv" in said

@@ -16,6 +16,7 @@ from hilum.data.build import open_cache
 from hilum.data.cache import CanvasCache
 from hilum.data.manifest import SPLITS, Manifest
 from hilum.errors import DataError
+from hilum.evaluation.ledger import LEDGER
 from hilum.inspection.embeddings import COLUMNS, IDENTITY, Embeddings, canvas_digests, read_embeddings
 from hilum.models.modelfile import weights_sha256
 from hilum.models.weights import file_sha256
@@ -114,19 +115,22 @@ def embed_run(
 
 
 @contextmanager
-def sealing(study_dir: Path, run: str, command: str, folder: Path | None = None) -> Iterator[None]:
-    """Seals what a command writes into a finished study: new embeddings, a folder of its own, lines of the ledger,
+def sealing(study_dir: Path, run: str, command: str, folder: Path) -> Iterator[None]:
+    """Seals what a command writes into a finished study: new embeddings, what is new in a folder, lines of the ledger,
     and the study's pages, which are written anew.
 
     Args:
-        folder: below the study; None where nothing else is written there.
+        folder: that the command writes into; what is in it and stays as it is keeps the seal that it had.
     """
-    place = study_dir / run / EMBEDDINGS
-    before = file_sha256(place) if place.exists() else ""
+
+    def digests() -> dict[Path, str]:
+        inside = folder.iterdir() if folder.exists() else ()
+        watched = [study_dir / run / EMBEDDINGS, *(each for each in inside if each.name != LEDGER)]
+        return {each: file_sha256(each) for each in sorted(watched) if each.is_file()}
+
+    before = digests()
     yield
-    written = [place] if place.exists() and file_sha256(place) != before else []
-    written += sorted(folder.iterdir()) if folder and folder.exists() else []
-    renew_study(study_dir, command, written)
+    renew_study(study_dir, command, [each for each, digest in digests().items() if before.get(each) != digest])
 
 
 def _about(run: str, path: Path, header: ModelHeader, manifest: Manifest, key: str) -> dict[str, Any]:
