@@ -21,10 +21,10 @@ def in_threads(work: Callable[[range], None], count: int) -> None:
     """
     parts = min(_threads(), count // FEWEST_A_THREAD)
     if parts < 2:
-        return work(range(count))
+        work(range(count))
+        return
     ends = np.linspace(0, count, parts + 1).astype(int).tolist()
     list(_pool(os.getpid()).map(work, map(range, ends[:-1], ends[1:])))
-    return None
 
 
 @cache

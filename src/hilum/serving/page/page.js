@@ -246,11 +246,11 @@ async function showCases(found) {
 }
 
 function caption(each) {
-  const caption = document.createElement('figcaption');
+  const below = document.createElement('figcaption');
   const name = made('b', each.label);
   name.className = `name k-c${model().labels.indexOf(each.label) % 8}`;
-  caption.append(name, made('small', `distance ${words.distance(each.distance)}`));
-  return caption;
+  below.append(name, made('small', `distance ${words.distance(each.distance)}`));
+  return below;
 }
 
 async function thumbnail(each) {
