@@ -161,7 +161,10 @@ def swap_predictions(place: Place) -> tuple[Path, str]:
     path, predictions = _predictions(place)
     table = predictions.table.copy()
     columns = [name for name in table if name.startswith(("prob_", "logit_"))]
-    one, other = place.generator.choice(len(table), 2, replace=False)
+    said = table[columns].to_numpy()
+    one = int(place.generator.integers(len(table)))
+    others = np.flatnonzero((said != said[one]).any(axis=1))  # neighbours' votes repeat: a swap of equals is no change
+    other = place.one(others.tolist())
     table.loc[[one, other], columns] = table.loc[[other, one], columns].to_numpy()
     Predictions(table, predictions.labels, predictions.about).write(path)
     return path, f"rows {one} and {other} swapped"
