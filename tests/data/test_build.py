@@ -188,6 +188,17 @@ def test_a_full_disk_is_said_before_anything_is_decoded(tmp_path, monkeypatch):
     assert not any((tmp_path / "c").iterdir())
 
 
+def test_a_disk_that_fails_while_canvases_are_written_is_no_fault_of_the_pictures(tmp_path, monkeypatch):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    write_images(tmp_path / "d")
+    monkeypatch.setattr("hilum.data.row_file.RowFile._write", full)
+    with pytest.raises(OSError, match="No space left on device") as failure:
+        build(tmp_path / "d", tmp_path / "c")
+    assert Path(failure.value.filename).is_relative_to(tmp_path / "c")
+
+
 def test_the_room_of_a_cache_is_taken_at_once(tmp_path):
     with CanvasWriter(tmp_path, 64, Preprocessing(image_size=64)) as writer:
         file = writer.partial / "canvases.npy"

@@ -36,9 +36,13 @@ class RowFile:
             OSError: it cannot be written.
         """
         left, at = np.ascontiguousarray(row).data.cast("B"), self._start + position * row.nbytes
-        while left:
-            written = self._write(left, at)
-            left, at = left[written:], at + written
+        try:
+            while left:
+                written = self._write(left, at)
+                left, at = left[written:], at + written
+        except OSError as error:
+            error.filename = self._file.name  # the system names none
+            raise
         self._unsettled += row.nbytes
         if self._unsettled > SETTLED_AFTER:
             self.settle()

@@ -64,18 +64,22 @@ SIDE_OF_FACTS = 224
 def _scan_one(position: int, path: Path, writers: Sequence[CanvasWriter]) -> dict[str, Any]:
     try:
         images: dict[int, Image] = {}
+        canvases = []
         for writer in writers:
             # Decoded anew for each size: a canvas made by way of a larger one would have other pixels.
             side = shorter_side_needed(writer.preprocessing)
             images[side] = images.get(side) or read_image(path, shorter_side=side)
-            writer.put(position, to_canvas(images[side], writer.preprocessing))
-        return describe(images.get(SIDE_OF_FACTS) or read_image(path, shorter_side=SIDE_OF_FACTS))
+            canvases.append(to_canvas(images[side], writer.preprocessing))
+        row = describe(images.get(SIDE_OF_FACTS) or read_image(path, shorter_side=SIDE_OF_FACTS))
     except ImageRejected as rejection:
         return {"code": rejection.code, "reason": str(rejection)}
     except MemoryError:
         return {"code": "memory", "reason": f"{path.name}: no memory left to prepare the picture"}
     except (HilumError, OSError) as error:
         return {"code": "unreadable", "reason": f"{path.name}: {' '.join(str(error).split())}"}
+    for writer, canvas in zip(writers, canvases, strict=True):
+        writer.put(position, canvas)  # a disk that is full is no fault of the picture's: it ends the command
+    return row
 
 
 def describe(image: Image) -> dict[str, Any]:
