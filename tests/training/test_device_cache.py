@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from hilum.training import datamodule, module
-from hilum.training import ready
+from hilum.training import datamodule, module, ready
 from hilum.training.datamodule import DeviceRows, ExampleDataset, moved, on_device
 from hilum.training.fit import Settings, fit
 from hilum.training.phase import Phase
