@@ -32,7 +32,7 @@ the last convolution are trained. Rates are the code's; the report's table print
 Command: hilum train d-mobilenetv2-frozen covid_vs_normal --seed 42 --folds 5
 Cost: on one of two shared cores (AMD EPYC, no GPU) 11 to 51 s a training of `d-mobilenetv2-frozen`, which runs the
 backbone once and trains a head on its features, 3.6 s an epoch of `d-vanilla-cnn`, and, on a fifth of a core,
-30 to 35 min for the 500 epochs of `d-mobilenetv2-frozen-135`, whose frozen stages run once. The other: not yet measured.
+30 to 35 min for the 500 epochs of `d-mobilenetv2-frozen-135`, whose frozen stages run once. The other: not yet run.
 """
 
 from __future__ import annotations
