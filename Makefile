@@ -26,7 +26,7 @@ demo: $(STAMP) ## a whole study of drawn X-rays, under two minutes after the set
 test: $(STAMP) ## the tests
 	$(BIN)/pytest -n 2
 
-bench: $(STAMP) ## the usual way and hilum side by side, under 15 minutes; the table goes into docs/performance.md
+bench: $(STAMP) ## the usual way and hilum side by side; the table goes into docs/performance.md
 	$(BIN)/python benchmarks/speed --page docs/performance.md
 
 check: $(STAMP) ## format, lint, types, and which room may import which

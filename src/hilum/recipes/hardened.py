@@ -44,16 +44,7 @@ BEST = replace(
     augmentation=HARDENED,
     phases=(
         FINETUNED.phases[0],
-        Phase(
-            max_epochs=20,
-            train="all",
-            lr=1e-3,
-            layer_decay=0.8,
-            optimiser="adamw",
-            weight_decay=1e-2,
-            schedule="cosine",
-            warmup_epochs=0.5,
-        ),
+        replace(FINETUNED.phases[1], max_epochs=20, backbone_lr_scale=1.0, layer_decay=0.8),
     ),
     mixup=0.2,
     time_share=1.0,

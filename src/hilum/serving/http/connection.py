@@ -32,7 +32,7 @@ def bounded_protocol(settings: Settings) -> type[H11Protocol]:
             self.write_timer: asyncio.TimerHandle | None = None
             self.linger_timer: asyncio.TimerHandle | None = None
 
-        def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
             super().connection_made(transport)
             self._await_head()
             if len(self.connections) > settings.connections:
