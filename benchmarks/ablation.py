@@ -65,8 +65,8 @@ def read_training_images(data: Path, work: Path, recipe: Recipe) -> Manifest:
     return manifest.with_table(manifest.table.assign(split="train"))
 
 
-def parts_of(manifest: Manifest, held: str, images: int, most_held: int) -> list[Part]:
-    """The held-out parts, each with a training part that is cut to so many images, patient by patient."""
+def parts_of(manifest: Manifest, held: str, images: int, most_held: int, most_parts: int) -> list[Part]:
+    """The first held-out parts, each with a training part that is cut to so many images, patient by patient."""
     labels, table = manifest.table["label"].to_numpy(), manifest.table
     groups = connected_groups(table["patient_id"], table["sha256"])
     folds = [(each.table["split"] == "fold").to_numpy() for each in make_folds(manifest, FOLDS, Options())]
@@ -78,7 +78,7 @@ def parts_of(manifest: Manifest, held: str, images: int, most_held: int) -> list
     else:
         out = {f"fold-{number + 1}": each for number, each in enumerate(folds)}
     made = []
-    for name, kept in out.items():
+    for name, kept in list(out.items())[:most_parts]:
         rest = np.flatnonzero(~np.isin(groups, groups[kept]))
         chosen = rest[draw_groups(labels[rest], groups[rest], min(1.0, images / len(rest)), 1)]
         inner = draw_groups(labels[chosen], groups[chosen], VAL_SHARE, 2)
@@ -151,7 +151,8 @@ def run(arguments: argparse.Namespace) -> None:
     with tempfile.TemporaryDirectory() as folder:
         work = Path(folder)
         manifest = read_training_images(arguments.data, work, base)
-        chosen_parts = [parts_of(manifest, held, arguments.images, arguments.judged) for held in arguments.held]
+        cut = (arguments.images, arguments.judged, arguments.parts)
+        chosen_parts = [parts_of(manifest, held, *cut) for held in arguments.held]
         parts = [part for parts in chosen_parts for part in parts]
         setting = {
             "recipe": arguments.recipe,
@@ -195,6 +196,7 @@ def main() -> None:
     runs.add_argument("--seeds", type=int, nargs="*", default=[0])
     runs.add_argument("--images", type=int, default=1200, help="training and validation images of a part, at most")
     runs.add_argument("--judged", type=int, default=500, help="held-out images of a part, at most")
+    runs.add_argument("--parts", type=int, default=FOLDS, help="folds of patients, or series, at most")
     runs.add_argument("--size", type=int, default=128)
     runs.add_argument("--epochs", type=int, default=12)
     runs.add_argument("--batch-size", type=int, default=0, help="0 = the recipe's")

@@ -49,8 +49,20 @@ def arms_of(name: str, size: int, epochs: int, batch_size: int = 0) -> dict[str,
     }
     candidate = shortened(RECIPES[CANDIDATES[name]], size, epochs)
     arms["candidate"] = replace(candidate, batch_size=base.batch_size, ema=ema_of(epochs))
+    arms |= less_one(arms["candidate"], taken | {"jpeg": JPEG})
     if name == "finetuned":
         arms |= of_transfer(arms["whole"])
+        alike = tuple(replace(phase, layer_decay=1.0, backbone_lr_scale=0.5) for phase in candidate.phases)
+        arms["candidate-decay"] = replace(arms["candidate"], phases=alike)
+    return arms
+
+
+def less_one(candidate: Recipe, parts: dict[str, dict[str, float]]) -> dict[str, Recipe]:
+    """The recipe that is to come, each time without one of its parts."""
+    arms = {f"candidate-{part}": augmented(candidate, **dict.fromkeys(changes, 0.0)) for part, changes in parts.items()}
+    arms["candidate-mixup"] = replace(candidate, mixup=0.0)
+    arms["candidate-smoothing"] = replace(candidate, label_smoothing=0.0)
+    arms["candidate-ema"] = replace(candidate, ema=0.0)
     return arms
 
 

@@ -31,7 +31,7 @@ Group = Callable[[Any, argparse.Namespace], Iterable[Row | Measure]]
 GROUPS: dict[str, tuple[str, Group]] = {
     "reading": ("reading", lambda module, given: module.measure(given.data, given.originals)),
     "augmenting": ("augmenting", lambda module, given: module.measure()),
-    "steps": ("training", lambda module, given: module.measure_steps(given.repeats)),
+    "steps": ("training", lambda module, given: module.measure_steps(min(given.repeats, MOST_STEPS))),
     "heads": ("training", lambda module, given: module.measure_heads()),
     "inference": ("networks", lambda module, given: module.measure_inference(given.repeats, given.quick)),
     "processes": ("processes", lambda module, given: module.measure(given.folder, given.repeats, given.quick)),
@@ -39,6 +39,9 @@ GROUPS: dict[str, tuple[str, Group]] = {
     "cam": ("networks", lambda module, given: module.measure_cam(given.repeats, given.quick)),
 }
 """Name -> the module beside this one, and its rows; imported where it runs, so that one that is broken breaks alone."""
+
+MOST_STEPS = 2
+"""Repeats of the training steps at most: each is twelve processes that build a network."""
 
 LONGEST = 900
 """Seconds after which a group is given up."""

@@ -1,8 +1,9 @@
 """A step of training, and a head on a frozen backbone: a plain torch loop against hilum.training.
 
 Each way of a step runs in a process of its own, because the allocator's setting cannot be taken back in one:
-`python benchmarks/speed/training.py NETWORK WAY` with WAY `plain`, `kept` (plain, and the C allocator keeps its pages)
-or `hilum` prints images a second, the mean loss of the same batches, and the precision.
+`python benchmarks/speed/training.py NETWORK WAY BATCHES` with WAY `plain`, `kept` (plain, and the C allocator keeps its
+pages) or `hilum` prints images a second, the mean loss of the same batches, and the precision. BATCHES is a file that
+`save_examples` wrote: to draw X-rays takes longer than four steps.
 """
 
 from __future__ import annotations
@@ -31,27 +32,39 @@ LOSS_GAP = {"32": 5e-3, "bf16": 3e-2}
 
 def measure_steps(repeats: int) -> Iterator[Row]:
     """Two rows a network: against the plain loop as it is, and with pages kept."""
-    for name, aim in AIMS.items():
-        found: dict[str, list[dict[str, Any]]] = {way: [] for way in ("plain", "kept", "hilum")}
-        for _ in range(repeats):
-            for way, runs in found.items():
-                runs.append(_in_a_process(name, way))
-        same = _same_loss(name, found)
-        usual = {"plain": "fp32 NCHW loop", "kept": "the same, allocator told to keep its pages (mallopt)"}
-        for way, words in usual.items():
-            yield Row(
-                f"training step, batch {BATCH}, {name}",
-                words,
-                f"hilum.training, {found['hilum'][-1]['precision']} by probe, loader included",
-                usual_rate=[run["rate"] for run in found[way]],
-                our_rate=[run["rate"] for run in found["hilum"]],
-                aim=aim if way == "plain" else None,
-                same=same,
-            )
+    with tempfile.TemporaryDirectory() as folder:
+        batches = save_examples(Path(folder) / "batches.npz")
+        yield from (row for name, aim in AIMS.items() for row in _rows_of_steps(name, aim, batches, repeats))
 
 
-def _in_a_process(name: str, way: str) -> dict[str, Any]:
-    command = [sys.executable, "-W", "ignore", __file__, name, way]
+def save_examples(path: Path) -> Path:
+    """Four batches of drawn X-rays and their targets, and one to validate on."""
+    some, val = examples(BATCH * STEPS), examples(BATCH, seed=9)
+    np.savez(path, some=some.inputs, targets=some.targets, val=val.inputs, val_targets=val.targets)
+    return path
+
+
+def _rows_of_steps(name: str, aim: float, batches: Path, repeats: int) -> Iterator[Row]:
+    found: dict[str, list[dict[str, Any]]] = {way: [] for way in ("plain", "kept", "hilum")}
+    for _ in range(repeats):
+        for way, runs in found.items():
+            runs.append(_in_a_process(name, way, batches))
+    same = _same_loss(name, found)
+    usual = {"plain": "fp32 NCHW loop", "kept": "the same, allocator told to keep its pages (mallopt)"}
+    for way, words in usual.items():
+        yield Row(
+            f"training step, batch {BATCH}, {name}",
+            words,
+            f"hilum.training, {found['hilum'][-1]['precision']} by probe, loader included",
+            usual_rate=[run["rate"] for run in found[way]],
+            our_rate=[run["rate"] for run in found["hilum"]],
+            aim=aim if way == "plain" else None,
+            same=same,
+        )
+
+
+def _in_a_process(name: str, way: str, batches: Path) -> dict[str, Any]:
+    command = [sys.executable, "-W", "ignore", __file__, name, way, str(batches)]
     return json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines()[-1])
 
 
@@ -122,7 +135,7 @@ def _rate(times: list[float]) -> float:
     return BATCH / statistics.median(np.diff(times).tolist())
 
 
-def run_hilum(name: str, some: Any) -> dict[str, Any]:
+def run_hilum(name: str, some: Any, val: Any) -> dict[str, Any]:
     """The same through `fit`: one epoch, as a study runs it, without augmentation."""
     import torch
 
@@ -135,7 +148,7 @@ def run_hilum(name: str, some: Any) -> dict[str, Any]:
         result = fit(
             _network(name),
             some,
-            examples(BATCH, seed=9),
+            val,
             preprocessing=_preprocessing(),
             phases=[Phase(max_epochs=1, lr=LR)],
             settings=Settings(batch_size=BATCH, overfit_check=False),
@@ -230,14 +243,17 @@ def _fast_head(
 
 def main() -> None:
     """One way of a step, as JSON."""
+    from hilum.training.datamodule import Examples
+
     warnings.simplefilter("ignore")
-    name, way = sys.argv[1:]
+    name, way, batches = sys.argv[1:]
     if way == "kept":
         from hilum.inference.device import tune_cpu
 
         tune_cpu()
-    some = examples(BATCH * STEPS)
-    found = run_hilum(name, some) if way == "hilum" else run_plain(name, some)
+    with np.load(batches) as saved:
+        some, val = Examples(saved["some"], saved["targets"]), Examples(saved["val"], saved["val_targets"])
+    found = run_hilum(name, some, val) if way == "hilum" else run_plain(name, some)
     sys.stdout.write(json.dumps(found) + "\n")
 
 

@@ -114,7 +114,7 @@ def test_a_few_images_stay_with_torch_and_many_do_not(model, canvases, monkeypat
 
 def test_an_engine_that_says_something_else_is_left_with_a_word_of_why(model, canvases, monkeypatch):
     monkeypatch.setattr(choose, "WORTH", 0.0)
-    monkeypatch.setattr(choose, "compare", lambda *_: Parity(0.25, 0.0, 8))
+    monkeypatch.setattr(choose, "compare", lambda *_: Parity(0.25, 0.0, 8, 0.0))
     words = []
     logits = predict_logits(model, canvases, PREPROCESSING, on_engine=words.append)
     np.testing.assert_array_equal(logits, predict_logits(model, canvases, PREPROCESSING, engine="torch"))

@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from hilum.inference import choose
+from hilum.inference.memory import _memory, remembering
 from hilum.models import create_model
 from hilum.training.datamodule import Examples
 from hilum.training.features import AugmentedRows, feature_examples
@@ -87,3 +88,14 @@ def test_augmented_rows_are_the_same_each_time(examples):
     rows = AugmentedRows(examples.inputs, AUGMENTATION, 1, 1)
     np.testing.assert_array_equal(rows[3:9], rows[0:20][3:9])
     assert not np.array_equal(rows[0:5], examples.inputs[0:5])
+
+
+def test_a_study_computes_the_plain_pictures_exactly_since_it_asks_for_them_again(examples, monkeypatch):
+    pytest.importorskip("openvino")
+    plain = features(examples, "torch", monkeypatch)
+    with remembering():
+        found = features(examples, "openvino", monkeypatch)
+        assert _memory.get().used == found[0].nbytes
+    np.testing.assert_allclose(found[0], plain[0], atol=1e-4)
+    rough = np.linalg.norm(found[1] - plain[1], axis=1) / np.linalg.norm(plain[1], axis=1)
+    assert rough.max() < 0.03

@@ -103,7 +103,7 @@ def choose_engine(
     Args:
         canvases: the images; some of them are used for the comparison and the race.
         place: where torch would compute.
-        precision: `32`, `bf16`, or `auto`.
+        precision: `32`, or what may take its place (`hilum.inference.engine.PRECISIONS`).
         passes: how often each image is going to be run.
         engine: `auto`, or a name to insist on.
 
@@ -129,14 +129,15 @@ def _converted_choice(
     model: Classifier, preprocessing: Preprocessing, canvases: Any, fallback: TorchEngine, precision: str, wanted: str
 ) -> Choice:
     kinds = installed_engines() if wanted == "auto" else (wanted,)
-    sample = np.concatenate([np.array(canvases[each : each + 1]) for each in _spread(len(canvases), PROBE)])
+    sample = some_of(canvases)
     reference = TorchEngine(model, preprocessing, fallback.place).both(sample)
     converted = _state_of(model, preprocessing)
     race = np.concatenate([sample] * -(-RACE // len(sample)))[:RACE]
     reasons = [converted.why_not] if converted.why_not else []
     for each in _precisions(precision, kinds):
         known = converted.chosen.get(f"{each} {wanted}")
-        runners, more = _runners(converted, (known,) if known else kinds, each, sample, reference)
+        trains = precision == "features"
+        runners, more = _runners(converted, (known,) if known else kinds, each, sample, reference, trains)
         reasons += more
         if runners:
             chosen = runners[0] if len(runners) == 1 else _fastest(runners, race)
@@ -149,8 +150,10 @@ def _converted_choice(
     return Choice(fallback, f"{describe(fallback)} ({why})")
 
 
-def _spread(length: int, count: int) -> np.ndarray:
-    return np.unique(np.linspace(0, length - 1, min(length, count)).astype(int))
+def some_of(canvases: Any) -> np.ndarray:
+    """The images that engines are compared on, evenly spread, uint8 `[B, S, S]`, B at most `PROBE`."""
+    rows = np.unique(np.linspace(0, len(canvases) - 1, min(len(canvases), PROBE)).astype(int))
+    return np.concatenate([np.array(canvases[row : row + 1]) for row in rows])
 
 
 def _precisions(precision: str, kinds: tuple[str, ...]) -> tuple[str, ...]:
@@ -163,7 +166,12 @@ def _precisions(precision: str, kinds: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _runners(
-    converted: _Converted, kinds: tuple[str, ...], precision: str, sample: np.ndarray, reference: Outputs
+    converted: _Converted,
+    kinds: tuple[str, ...],
+    precision: str,
+    sample: np.ndarray,
+    reference: Outputs,
+    trains: bool,
 ) -> tuple[list[Engine], list[str]]:
     """The engines that give what torch gives, and why others do not run."""
     runners, reasons = list[Engine](), list[str]()
@@ -179,7 +187,7 @@ def _runners(
         except (RuntimeError, ValueError, HilumError) as error:  # both libraries raise RuntimeError and its children
             reasons.append(f"{TITLES[kind]}: {(str(error).splitlines() or [type(error).__name__])[0][:120]}")
             continue
-        if parity.holds(precision):
+        if parity.holds(precision) or (trains and parity.trains):
             runners.append(converted.engines[name])
         else:
             reasons.append(f"{TITLES[kind]} {precision}: {parity}")
@@ -205,7 +213,7 @@ def _state_of(model: Classifier, preprocessing: Preprocessing) -> _Converted:
     state = (preprocessing, *((id(each), each.data_ptr(), _changes(each)) for each in tensors))
     before, known = _CONVERTED.get(model, ((), _Converted()))
     if before != state:
-        digest = _digest(model, preprocessing)
+        digest = state_digest(model, preprocessing)
         known = _LATEST.get(digest) or _Converted()
         _CONVERTED[model] = state, known
         known.write = partial(_written, weakref.ref(model), preprocessing)
@@ -225,10 +233,10 @@ def _convert(known: _Converted) -> None:
         known.why_not = str(error)
 
 
-def _digest(model: Classifier, preprocessing: Preprocessing) -> str:
-    """Of everything that a conversion depends on."""
-    digest = hashlib.sha256(repr((preprocessing, model)).encode())
-    for name, value in model.state_dict().items():
+def state_digest(network: nn.Module, preprocessing: Preprocessing) -> str:
+    """Of everything that a conversion depends on, and the answers beside the picture: architecture and weights."""
+    digest = hashlib.sha256(repr((preprocessing, network)).encode())
+    for name, value in network.state_dict().items():
         digest.update(f"{name} {value.dtype} {list(value.shape)}".encode())
         digest.update(value.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy())
     return digest.hexdigest()

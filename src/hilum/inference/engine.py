@@ -18,8 +18,9 @@ ENGINES = ("auto", "torch", "openvino", "onnxruntime")
 FASTEST_FIRST = ("openvino", "onnxruntime")
 """Engines that run a converted network, as `benchmarks/inference_speed.py` ranks them."""
 
-PRECISIONS = ("32", "bf16", "auto")
-"""`auto` is bf16 where the processor computes with it and the results hold, else 32."""
+PRECISIONS = ("32", "bf16", "auto", "features")
+"""`auto` is bf16 where the processor computes with it and the results hold, else 32; `features` where its noise is
+small beside what tells pictures apart, which is enough to train a head on."""
 
 TITLES = {"torch": "torch", "openvino": "OpenVINO", "onnxruntime": "ONNX Runtime"}
 

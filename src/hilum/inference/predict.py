@@ -10,8 +10,8 @@ import torch
 
 from hilum.errors import RecipeError
 from hilum.inference.choose import choose_engine
-from hilum.inference.engine import PRECISIONS, Engine, average_views, log_softmax
-from hilum.inference.memory import with_memory
+from hilum.inference.engine import PRECISIONS, Engine, average_views, describe, log_softmax
+from hilum.inference.memory import recall, with_memory
 from hilum.models.classifier import Classifier
 from hilum.transforms.preprocessing import Preprocessing
 from hilum.transforms.tta import BUILT_IN, View, look, make_views
@@ -51,7 +51,7 @@ def predict_logits(
         view_seed: of the random changes of views; an image's own depend on it and on the picture alone.
         device: where to compute; the model is moved there. None = where it is.
         precision: `32`; `bf16` for bfloat16 arithmetic inside the network; `auto` for bf16 where the processor has it
-            and the results hold.
+            and the results hold; `features` where its noise is too small to matter to a head that is trained on them.
         engine: see `hilum.inference.choose.choose_engine`; probabilities are torch's within 1e-3 whichever it is.
         on_batch: called after each batch with the number of its images.
         on_engine: told in words which engine runs.
@@ -157,12 +157,17 @@ def _batches(
     place = torch.device(device) if device is not None else model.device
     for first in canvases[:1]:
         _stacked(first[None], preprocessing)
-    chosen = choose_engine(
-        model, preprocessing, canvases, place=place, precision=precision, passes=len(views), engine=engine
-    )
+    runner: Engine | None = None
+    if place.type == "cpu" and precision == "32":
+        runner = recall(model, preprocessing, canvases, engine)
+    words = describe(runner) if runner else ""
+    if runner is None:
+        chosen = choose_engine(
+            model, preprocessing, canvases, place=place, precision=precision, passes=len(views), engine=engine
+        )
+        runner, words = with_memory(chosen.engine, model, preprocessing), chosen.words
     if on_engine is not None:
-        on_engine(chosen.words)
-    runner = with_memory(chosen.engine)
+        on_engine(words)
     for start in range(0, len(canvases), batch_size):
         batch = _stacked(canvases[start : start + batch_size], preprocessing)
         yield compute(runner, [look(batch, view, seed=view_seed) for view in views])

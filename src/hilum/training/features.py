@@ -12,6 +12,7 @@ import numpy as np
 import torch
 
 from hilum.data.cache import let_go, reserve
+from hilum.inference.memory import has_room
 from hilum.inference.predict import embed_images
 from hilum.models.classifier import Classifier
 from hilum.training.datamodule import Examples, Rows
@@ -85,8 +86,9 @@ def feature_examples(
 ) -> np.ndarray:
     """float32 `[V, N, D]`: the embeddings of V views of each image; the first view is the plain one.
 
-    On a CPU they may be computed in bfloat16, which moves an embedding by up to 3 % of its length: less than the noise
-    that a head is trained with. Predictions are made with exact arithmetic all the same.
+    On a CPU they may be computed in bfloat16, which adds less noise than a change of the picture does that a head is
+    to bear (`hilum.inference.parity.NOISE`). Predictions are made with exact arithmetic all the same; so within a
+    study, which asks for the plain pictures again and remembers them, those are computed exactly and once.
 
     Args:
         views: how many; more than one only makes sense with an augmentation.
@@ -96,11 +98,13 @@ def feature_examples(
     plain = examples.inputs
     rows = [plain, *(AugmentedRows(plain, augmentation, seed, view) for view in range(1, views))]
     features = make_room((views, len(plain), model.embedding_dim), file)
+    remembered = has_room(len(plain), model.embedding_dim)
     for view, each in enumerate(rows):
+        precision = "32" if remembered and view == 0 else "features"
         ends = np.linspace(0, len(each), 1 + max(1, -(-len(each) // BLOCK))).astype(int).tolist()
         for start, end in pairwise(ends):
             features[view, start:end] = embed_images(
-                model, Part(each, start, end - start), preprocessing, device=device, precision="auto",
+                model, Part(each, start, end - start), preprocessing, device=device, precision=precision,
                 on_batch=on_images,
             )  # fmt: skip
             let_go(features, (end - start) * features.itemsize * features.shape[2])

@@ -72,9 +72,11 @@ def make_gate(
     """
     from hilum.inference import embed_images
 
+    plain = train[np.arange(min(PROBE, len(train)))]
+    probe = as_elsewhere(plain)[len(plain) :]  # changed: nobody remembers those
     began = time.monotonic()
-    embed_images(model, train[np.arange(min(PROBE, len(train)))], preprocessing, device=device)
-    each = (time.monotonic() - began) / max(min(PROBE, len(train)), 1)
+    embed_images(model, probe, preprocessing, device=device)
+    each = (time.monotonic() - began) / max(len(probe), 1)
     most = int(np.clip(seconds / 4 / max(each, 1e-6), FEWEST, MOST))
     pictures = [as_elsewhere(part[spread_positions(len(part), most)]) for part in (train, val)]
     embedded = [embed_images(model, some, preprocessing, device=device) for some in pictures]

@@ -29,7 +29,7 @@ from hilum.workflow.guards import find_study_verdicts
 from hilum.workflow.inspect import inspect_run
 from hilum.workflow.options import CPU_BUDGET, DRAWN_BUDGET, Options
 from hilum.workflow.plan import plan_recipes, suited
-from hilum.workflow.record import locked, machine, now, versions, write_json
+from hilum.workflow.record import locked, machine, now, read_json, versions, write_json
 from hilum.workflow.run import RunOutcome, preprocessing_of, run_recipe
 from hilum.workflow.seal import SEAL, sealed
 from hilum.workflow.siblings import find_other_openings
@@ -85,6 +85,10 @@ class Study:
         return f"<p>{html.escape(self.headline)}</p><p><code>{html.escape(str(self.report))}</code></p>"
 
 
+LOOKING, LEAST_LOOKING = 0.5, 20.0
+"""Inspection takes at most this share of the seconds that its run took, but may always take so many."""
+
+
 @dataclass
 class _Clock:
     """Seconds of the stages, and what is left of the budget."""
@@ -107,12 +111,18 @@ class _Clock:
         reserve = min(0.12 * self.budget, 10 + 0.05 * self.budget)  # comparison, test, gap, guards, pages
         return max(self.budget - reserve - self._kept() - (time.monotonic() - self.started), 1.0)
 
-    def for_inspection(self) -> float:
-        """Seconds for what is looked at once the run is chosen: those kept for it, or all that training left over."""
+    def for_inspection(self, trained: float) -> float:
+        """Seconds for what is looked at once the run is chosen: those kept for it, or all that training left over, but
+        no more than `LOOKING` of what the run took: who trains a head in a minute does not want to wait for three.
+
+        Args:
+            trained: seconds of the chosen run.
+        """
+        most = max(LOOKING * trained, LEAST_LOOKING)
         if self.budget is None:
-            return 240.0
+            return min(240.0, most)
         over = 0.95 * self.budget - (time.monotonic() - self.started)  # guards and pages still follow
-        return max(self._kept(), over)
+        return min(max(self._kept(), over), most)
 
     def _kept(self) -> float:
         return min(0.13 * self.budget, 120.0) if self.budget is not None else 0.0
@@ -178,7 +188,8 @@ def _run_in(
                 explain_run(study_dir / to_open, found.manifest, study_dir, test, options)
     if chosen and not interrupted:
         with clock.stage("inspection", voice) as bar:
-            seconds, opened = clock.for_inspection(), test is not None
+            run = read_json(study_dir / chosen / "environment.json") or {}
+            seconds, opened = clock.for_inspection(run.get("seconds", 0.0)), test is not None
             inspect_run(
                 study_dir,
                 chosen,
