@@ -30,10 +30,9 @@ HARDENED = replace(HARSHER, jpeg=0.4)
 SMALL_HARDENED = replace(
     SMALL,
     name="small-hardened",
-    description="The small grey network, longer, on pictures of many looks and on mixtures of them.",
+    description="The small grey network, longer, on pictures of many looks.",
     augmentation=HARDENED,
     phases=(Phase(max_epochs=90, lr=3e-3, optimiser="adamw", weight_decay=2e-2, schedule="cosine", warmup_epochs=1),),
-    mixup=0.2,
 )
 
 BEST = replace(
