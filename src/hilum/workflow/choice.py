@@ -25,7 +25,8 @@ from hilum.workflow.arms import settings_apart
 from hilum.workflow.calibrate import add_points
 from hilum.workflow.options import Options
 from hilum.workflow.record import read_json, write_json
-from hilum.workflow.run import RunOutcome, add_evaluation, predict_split
+from hilum.workflow.run import RunOutcome
+from hilum.workflow.run_predictions import add_evaluation, predict_split
 
 COMPARISON = "comparison.json"
 

@@ -19,7 +19,8 @@ from hilum.recipes.schema import Recipe
 from hilum.workflow.data import write_csv
 from hilum.workflow.options import Options
 from hilum.workflow.record import write_json
-from hilum.workflow.run import RunOutcome, predict_split, run_recipe
+from hilum.workflow.run import RunOutcome, run_recipe
+from hilum.workflow.run_predictions import predict_split
 from hilum.workflow.train import Prepared, prepare
 from hilum.workflow.voice import Silent, Voice
 

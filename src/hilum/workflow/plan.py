@@ -24,8 +24,12 @@ LEAST_STEPS, QUICK_STEPS = 400, 60
 """Steps that each phase of a default recipe has at least."""
 
 
+SHORT = 300.0
+"""Seconds for a study below which the small network is trained as `scratch-cnn`: hardened, it needs more epochs."""
+
+
 def plan_recipes(
-    names: Sequence[str | Recipe] | None, *, weights_dir: Path | None, quick: bool
+    names: Sequence[str | Recipe] | None, weights_dir: Path | None, *, quick: bool, seconds: float | None
 ) -> tuple[tuple[Recipe, ...], tuple[str, ...]]:
     """The recipes of a study, the most promising first, and sentences about what was left out.
 
@@ -33,11 +37,13 @@ def plan_recipes(
         names: names or recipes; None chooses.
         weights_dir: where pre-trained weights may lie.
         quick: smaller and shorter.
+        seconds: for the whole study; None = no limit.
 
     Raises:
         RecipeError: a name that no recipe has.
     """
-    chosen, remarks = (named(names), ()) if names else _default(weights_dir, quick)
+    hurried = quick or (seconds is not None and seconds < SHORT)
+    chosen, remarks = (named(names), ()) if names else _default(weights_dir, quick=quick, hurried=hurried)
     return tuple(_quick(recipe) for recipe in chosen) if quick else tuple(chosen), remarks
 
 
@@ -71,7 +77,8 @@ def named(names: Iterable[str | Recipe]) -> list[Recipe]:
     return recipes
 
 
-def _default(weights_dir: Path | None, quick: bool) -> tuple[list[Recipe], tuple[str, ...]]:
+def _default(weights_dir: Path | None, *, quick: bool, hurried: bool) -> tuple[list[Recipe], tuple[str, ...]]:
+    small = RECIPES["scratch-cnn" if hurried else "small-hardened"]
     there = find_local_weights(weights_dir)
     if weights_dir is not None and not there:
         raise WeightsNotFound(
@@ -83,11 +90,11 @@ def _default(weights_dir: Path | None, quick: bool) -> tuple[list[Recipe], tuple
     if backbone is None:
         remark = (
             "No pre-trained weights were found on this machine, so only networks that start from nothing are trained. "
-            "Give a folder of weights with --weights-dir, or name a recipe such as `finetuned` to fetch them."
+            "Give a folder of weights with --weights-dir, or name a recipe such as `best` to fetch them."
         )
-        return [RECIPES["scratch-cnn"], *([] if quick else [RECIPES["scratch-vit"]])], (remark,)
-    first = [RECIPES["frozen"]] if quick else [RECIPES["finetuned"], RECIPES["frozen"]]
-    return [*(_with_backbone(recipe, backbone) for recipe in first), RECIPES["scratch-cnn"]], ()
+        return [small, *([] if quick else [RECIPES["scratch-vit"]])], (remark,)
+    first = [RECIPES["frozen"]] if quick else [RECIPES["best"], RECIPES["frozen"]]
+    return [*(_with_backbone(recipe, backbone) for recipe in first), small], ()
 
 
 def _with_backbone(recipe: Recipe, backbone: str) -> Recipe:

@@ -98,7 +98,7 @@ def follow(recipe: Recipe, options: Options) -> None:
     from hilum.training.fit import fit
     from hilum.training.processes import join, leave, share
     from hilum.workflow.network import network_of, phases_of, settings_of
-    from hilum.workflow.run import examples_of
+    from hilum.workflow.run_training import examples_of
 
     device = join(choose_device(options.device), patient=True)
     about = share(None)

@@ -6,7 +6,7 @@ import os
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,14 +23,16 @@ from hilum.recipes.schema import Recipe
 from hilum.version import __version__
 from hilum.workflow.audit import AUDIT, audit_of
 from hilum.workflow.choice import leaderboard_of, open_test_split
+from hilum.workflow.clock import Clock, budget_of, device_name
 from hilum.workflow.data import StudyData, drawn_data, study_data, write_csv
 from hilum.workflow.gap import explain_run
 from hilum.workflow.guards import find_study_verdicts
 from hilum.workflow.inspect import inspect_run
-from hilum.workflow.options import CPU_BUDGET, DRAWN_BUDGET, Options
+from hilum.workflow.network import preprocessing_of
+from hilum.workflow.options import Options
 from hilum.workflow.plan import plan_recipes, suited
 from hilum.workflow.record import locked, machine, now, read_json, versions, write_json
-from hilum.workflow.run import RunOutcome, preprocessing_of, run_recipe
+from hilum.workflow.run import RunOutcome, run_recipe
 from hilum.workflow.seal import SEAL, sealed
 from hilum.workflow.siblings import find_other_openings
 from hilum.workflow.voice import Silent, Voice
@@ -85,49 +87,6 @@ class Study:
         return f"<p>{html.escape(self.headline)}</p><p><code>{html.escape(str(self.report))}</code></p>"
 
 
-LOOKING, LEAST_LOOKING = 0.5, 20.0
-"""Inspection takes at most this share of the seconds that its run took, but may always take so many."""
-
-
-@dataclass
-class _Clock:
-    """Seconds of the stages, and what is left of the budget."""
-
-    budget: float | None
-    started: float = field(default_factory=time.monotonic)
-    stages: list[dict[str, Any]] = field(default_factory=list)
-
-    @contextmanager
-    def stage(self, name: str, voice: Voice):
-        began = time.monotonic()
-        with voice.stage(name) as bar:
-            yield bar
-        self.stages.append({"name": name, "seconds": round(time.monotonic() - began, 2)})
-
-    def left(self) -> float | None:
-        """Seconds for training; the end of the budget belongs to evaluation and report."""
-        if self.budget is None:
-            return None
-        reserve = min(0.12 * self.budget, 10 + 0.05 * self.budget)  # comparison, test, gap, guards, pages
-        return max(self.budget - reserve - self._kept() - (time.monotonic() - self.started), 1.0)
-
-    def for_inspection(self, trained: float) -> float:
-        """Seconds for what is looked at once the run is chosen: those kept for it, or all that training left over, but
-        no more than `LOOKING` of what the run took: who trains a head in a minute does not want to wait for three.
-
-        Args:
-            trained: seconds of the chosen run.
-        """
-        most = max(LOOKING * trained, LEAST_LOOKING)
-        if self.budget is None:
-            return min(240.0, most)
-        over = 0.95 * self.budget - (time.monotonic() - self.started)  # guards and pages still follow
-        return min(max(self._kept(), over), most)
-
-    def _kept(self) -> float:
-        return min(0.13 * self.budget, 120.0) if self.budget is not None else 0.0
-
-
 def run_study(data: Path | None, options: Options, voice: Voice | None = None) -> Study:
     """Runs a study from a data root to a report; parts that an earlier call finished are not done again.
 
@@ -137,8 +96,9 @@ def run_study(data: Path | None, options: Options, voice: Voice | None = None) -
     Raises:
         HilumError: no usable data, a wrong option. A run that fails does not end the study.
     """
-    _device_name(options.device)
-    recipes, remarks = plan_recipes(options.recipes, weights_dir=options.weights_dir, quick=options.quick)
+    device_name(options.device)
+    budget = budget_of(options, drawn=data is None)
+    recipes, remarks = plan_recipes(options.recipes, options.weights_dir, quick=options.quick, seconds=budget)
     if data is not None:
         list_images(data, options.labels)  # before anything is written: a mistyped path leaves no folder behind
     if options.corrections:
@@ -148,84 +108,120 @@ def run_study(data: Path | None, options: Options, voice: Voice | None = None) -
     from hilum.inference.memory import remembering
 
     with locked(study_dir), sealed(study_dir, "hilum study"), remembering():
-        return _run_in(study_dir, data, recipes, remarks, options, voice or Silent())
+        course = _Course(study_dir, options, Clock(budget), voice or Silent())
+        return _run_in(course, data, recipes, remarks)
 
 
-def _run_in(
-    study_dir: Path,
-    data: Path | None,
-    recipes: tuple[Recipe, ...],
-    remarks: tuple[str, ...],
-    options: Options,
-    voice: Voice,
-) -> Study:
-    started, drawn = now(), data is None
-    clock = _Clock(_budget(options, drawn=drawn))
-    if data is None:
-        with clock.stage("drawing X-rays", voice) as bar:
-            data = drawn_data(study_dir / "drawn", options.seed, bar)
-    with clock.stage("data", voice) as bar:
-        wanted = [CANVAS, *(preprocessing_of(recipe) for recipe in recipes)]
-        found = study_data(data, study_dir, options, wanted, bar)
+@dataclass(frozen=True)
+class _Course:
+    """What every stage of a study needs beside the images."""
+
+    study_dir: Path
+    options: Options
+    clock: Clock
+    voice: Voice
+
+
+def _run_in(course: _Course, data: Path | None, recipes: tuple[Recipe, ...], remarks: tuple[str, ...]) -> Study:
+    started = now()
+    found = _read(course, data, recipes)
     warnings = [*remarks, *found.manifest.facts["warnings"], *rejection_warning(found)]
-    tell_data(voice, found, warnings)
+    tell_data(course.voice, found, warnings)
+    options, manifest, images = course.options, found.manifest, len(found.manifest.split("train"))
     if options.recipes is None:
-        images = len(found.manifest.split("train"))
         recipes = tuple(suited(recipe, images, quick=options.quick) for recipe in recipes)
-    with clock.stage("audit", voice) as bar:
-        audit = audit_of(found, study_dir, options, bar)
-    for finding in audit.errors:
-        voice.warn(finding.sentence)
-    outcomes = _run_all(recipes, found.manifest, study_dir, options, clock, voice)
+    _audit(course, found)
+    outcomes = _run_all(course, recipes, manifest)
     interrupted = any(outcome.interrupted for outcome in outcomes)
-    with clock.stage("evaluation", voice):
-        leaderboard, chosen = leaderboard_of(study_dir, outcomes, options)
-        write_csv(study_dir / "leaderboard.csv", leaderboard)
-        to_open = None if interrupted else chosen
-        test = open_test_split(study_dir, to_open, found.manifest, options) if to_open else None
-        if to_open:
-            with _no_result_lost(voice, "The gap between validation and test was not taken apart"):
-                explain_run(study_dir / to_open, found.manifest, study_dir, test, options)
+    leaderboard, chosen, test = _judge(course, outcomes, manifest, interrupted=interrupted)
     if chosen and not interrupted:
-        with clock.stage("inspection", voice) as bar:
-            run = read_json(study_dir / chosen / "environment.json") or {}
-            seconds, opened = clock.for_inspection(run.get("seconds", 0.0)), test is not None
-            inspect_run(
-                study_dir,
-                chosen,
-                found.manifest,
-                options,
-                test_opened=opened,
-                seconds=seconds,
-                voice=voice,
-                on_step=bar,
-            )
-    guards: list[dict[str, Any]] = []
-    with clock.stage("guards", voice), _no_result_lost(voice, "The guards of the study did not all run"):
-        figured = [outcome.run for outcome in outcomes if outcome.status in ("done", "collapsed")]
-        guards = find_study_verdicts(study_dir, figured, chosen, found.manifest, options)
-    for entry in guards:
-        if entry["run"] in ("", chosen):
-            voice.warn(entry["sentence"])
+        _inspect(course, chosen, manifest, test_opened=test is not None)
+    guards = _guard(course, outcomes, chosen, manifest)
     outcome_facts = {
-        "data": "drawn X-rays" if drawn else str(data),
-        "device": _device_name(options.device),
+        "data": "drawn X-rays" if data is None else str(data),
+        "device": device_name(options.device),
         "started": started,
-        "seconds": round(time.monotonic() - clock.started, 1),
-        "stages": clock.stages,
-        "time_budget_s": clock.budget,
-        "drawn": drawn,
+        "seconds": round(time.monotonic() - course.clock.started, 1),
+        "stages": course.clock.stages,
+        "time_budget_s": course.clock.budget,
+        "drawn": data is None,
         "chosen_run": chosen,
         "runs": [asdict(outcome) for outcome in outcomes],
         "warnings": warnings,
-        "other_openings": find_other_openings(study_dir, found.manifest),
+        "other_openings": find_other_openings(course.study_dir, manifest),
     }
-    write_json(study_dir / "study.json", study_facts(study_dir, found.manifest, options, outcome_facts))
-    with clock.stage("report", voice):
-        report = _write_pages(study_dir, outcomes)
+    write_json(course.study_dir / "study.json", study_facts(course.study_dir, manifest, options, outcome_facts))
+    with course.clock.stage("report", course.voice):
+        report = _write_pages(course.study_dir, outcomes)
     return Study(
-        study_dir, found.manifest, leaderboard, chosen, test, found.rejected, report, interrupted, tuple(guards)
+        course.study_dir, manifest, leaderboard, chosen, test, found.rejected, report, interrupted, tuple(guards)
     )
+
+
+def _read(course: _Course, data: Path | None, recipes: Sequence[Recipe]) -> StudyData:
+    """The images of `data`, drawn ones where that is None, and a cache of what the recipes see."""
+    clock, voice, options = course.clock, course.voice, course.options
+    if data is None:
+        with clock.stage("drawing X-rays", voice) as bar:
+            data = drawn_data(course.study_dir / "drawn", options.seed, bar)
+    with clock.stage("data", voice) as bar:
+        wanted = [CANVAS, *(preprocessing_of(recipe) for recipe in recipes)]
+        return study_data(data, course.study_dir, options, wanted, bar)
+
+
+def _audit(course: _Course, found: StudyData) -> None:
+    with course.clock.stage("audit", course.voice) as bar:
+        audit = audit_of(found, course.study_dir, course.options, bar)
+    for finding in audit.errors:
+        course.voice.warn(finding.sentence)
+
+
+def _judge(
+    course: _Course, outcomes: Sequence[RunOutcome], manifest: Manifest, *, interrupted: bool
+) -> tuple[pd.DataFrame, str | None, Evaluation | None]:
+    """The leaderboard, the run chosen on validation, and its figures on the test split, which is opened for it."""
+    study_dir, options, voice = course.study_dir, course.options, course.voice
+    with course.clock.stage("evaluation", voice):
+        leaderboard, chosen = leaderboard_of(study_dir, outcomes, options)
+        write_csv(study_dir / "leaderboard.csv", leaderboard)
+        if chosen is None or interrupted:
+            return leaderboard, chosen, None
+        test = open_test_split(study_dir, chosen, manifest, options)
+        with _no_result_lost(voice, "The gap between validation and test was not taken apart"):
+            explain_run(study_dir / chosen, manifest, study_dir, test, options)
+    return leaderboard, chosen, test
+
+
+def _inspect(course: _Course, chosen: str, manifest: Manifest, *, test_opened: bool) -> None:
+    run = read_json(course.study_dir / chosen / "environment.json") or {}
+    with course.clock.stage("inspection", course.voice) as bar:
+        inspect_run(
+            course.study_dir,
+            chosen,
+            manifest,
+            course.options,
+            test_opened=test_opened,
+            seconds=course.clock.for_inspection(run.get("seconds", 0.0)),
+            voice=course.voice,
+            on_step=bar,
+        )
+
+
+def _guard(
+    course: _Course, outcomes: Sequence[RunOutcome], chosen: str | None, manifest: Manifest
+) -> list[dict[str, Any]]:
+    """What the guards found; that of the data and of the chosen run is said aloud."""
+    guards: list[dict[str, Any]] = []
+    with (
+        course.clock.stage("guards", course.voice),
+        _no_result_lost(course.voice, "The guards of the study did not all run"),
+    ):
+        figured = [outcome.run for outcome in outcomes if outcome.status in ("done", "collapsed")]
+        guards = find_study_verdicts(course.study_dir, figured, chosen, manifest, course.options)
+    for entry in guards:
+        if entry["run"] in ("", chosen):
+            course.voice.warn(entry["sentence"])
+    return guards
 
 
 @contextmanager
@@ -277,20 +273,6 @@ def study_name(data: Path | None, labels: str) -> str:
     return name if labels == "folders" else f"{name}-{labels if labels.isidentifier() else 'labelled'}"
 
 
-def _budget(options: Options, *, drawn: bool) -> float | None:
-    if options.time_budget is not None:
-        return options.time_budget
-    if drawn:
-        return DRAWN_BUDGET
-    return None if _device_name(options.device) == "cuda" else CPU_BUDGET
-
-
-def _device_name(device: str) -> str:
-    from hilum.inference.device import choose_device
-
-    return choose_device(device).type
-
-
 def rejection_warning(found: StudyData) -> list[str]:
     """A sentence about files that could not be used, or none."""
     if not found.rejected:
@@ -317,9 +299,8 @@ def tell_data(voice: Voice, found: StudyData, warnings: Sequence[str]) -> None:
         voice.warn(warning)
 
 
-def _run_all(
-    recipes: Sequence[Recipe], manifest: Manifest, study_dir: Path, options: Options, clock: _Clock, voice: Voice
-) -> list[RunOutcome]:
+def _run_all(course: _Course, recipes: Sequence[Recipe], manifest: Manifest) -> list[RunOutcome]:
+    clock, voice = course.clock, course.voice
     outcomes: list[RunOutcome] = []
     for number, recipe in enumerate(recipes):
         if any(outcome.interrupted for outcome in outcomes):
@@ -328,9 +309,8 @@ def _run_all(
         left = clock.left()
         share = recipe.time_share / sum(each.time_share for each in recipes[number:])
         with clock.stage(f"run {recipe.name}", voice) as bar:
-            outcome = run_recipe(
-                recipe, manifest, study_dir, options, time_budget=None if left is None else left * share, on_step=bar
-            )
+            seconds = None if left is None else left * share
+            outcome = run_recipe(recipe, manifest, course.study_dir, course.options, time_budget=seconds, on_step=bar)
         outcomes.append(outcome)
         if outcome.status != "done":
             voice.warn(f"{recipe.name} {outcome.status}: {outcome.sentence}")

@@ -26,7 +26,7 @@ def predict(
 ) -> int:
     """Predict files, folders, zip archives, DICOM: a line an image.
 
-    Example: hilum predict runs/chest_xray/finetuned/model.safetensors new/ --out answers.csv
+    Example: hilum predict runs/chest_xray/best/model.safetensors new/ --out answers.csv
 
     Args:
         paths: a model (.safetensors, .onnx or .xml), the one in the box when left out; then files, folders, archives.
@@ -61,7 +61,7 @@ def export(
 ) -> int:
     """Export a model to ONNX or OpenVINO: runs without torch, compared with torch on real pictures.
 
-    Example: hilum export runs/chest_xray/finetuned/model.safetensors --format openvino
+    Example: hilum export runs/chest_xray/best/model.safetensors --format openvino
 
     Args:
         model: a model file.
@@ -104,7 +104,7 @@ def serve(
 ) -> int:
     """Put models behind an HTTP API and a page, for this machine or, with a token, for others.
 
-    Example: hilum serve runs/chest_xray/finetuned/model.safetensors
+    Example: hilum serve runs/chest_xray/best/model.safetensors
 
     Args:
         models: model files (.safetensors, .onnx or .xml); the one in the box when left out.

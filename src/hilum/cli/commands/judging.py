@@ -29,7 +29,7 @@ def evaluate(
 ) -> int:
     """Try a model on somebody else's data: figures with intervals, at its thresholds, and how far the pictures lie off.
 
-    Example: hilum evaluate runs/chest_xray/finetuned/model.safetensors theirs --map pneumonia=bacteria+virus
+    Example: hilum evaluate runs/chest_xray/best/model.safetensors theirs --map pneumonia=bacteria+virus
 
     Args:
         model: a model file.
@@ -77,7 +77,7 @@ def compare(
 ) -> int:
     """Compare runs in pairs on the same images, and say which cannot be told apart.
 
-    Example: hilum compare runs/chest_xray/finetuned runs/chest_xray/frozen
+    Example: hilum compare runs/chest_xray/best runs/chest_xray/frozen
 
     Args:
         runs: run folders of one study, or predictions files.

@@ -26,7 +26,7 @@ def explain(
 ) -> int:
     """Show where in a picture an answer comes from: heat maps over X-rays.
 
-    Example: hilum explain runs/chest_xray/finetuned/model.safetensors new.jpg --target pneumonia
+    Example: hilum explain runs/chest_xray/best/model.safetensors new.jpg --target pneumonia
 
     Args:
         paths: a model file, or that of the newest study under runs/ when left out; then pictures and folders.
@@ -59,7 +59,7 @@ def embed(
 ) -> int:
     """Write what a model makes of each image before it names a class, one row an image.
 
-    Example: hilum embed runs/chest_xray/finetuned/model.safetensors chest_xray --out embeddings.parquet
+    Example: hilum embed runs/chest_xray/best/model.safetensors chest_xray --out embeddings.parquet
 
     Args:
         model: a model file.
@@ -99,7 +99,7 @@ def neighbors(
 ) -> int:
     """Call images by the training images that lie nearest, and show those.
 
-    Example: hilum neighbors runs/chest_xray/finetuned/model.safetensors new.jpg --out answer
+    Example: hilum neighbors runs/chest_xray/best/model.safetensors new.jpg --out answer
 
     Args:
         model: a model file.
@@ -155,7 +155,7 @@ def project(
 ) -> int:
     """Draw the map of a model's embedding, with the purity of its neighbourhoods.
 
-    Example: hilum project runs/chest_xray/finetuned/model.safetensors --oversample --out map
+    Example: hilum project runs/chest_xray/best/model.safetensors --oversample --out map
 
     Args:
         model: a model file in its study.
