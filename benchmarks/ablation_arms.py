@@ -18,7 +18,7 @@ SHARPER = {"sharpen": 1.5}
 SHADE = {"shade": 0.2}
 JPEG = {"jpeg": 0.5}
 CANDIDATES = {"small": "small-hardened", "finetuned": "best"}
-"""Recipe -> the one that is to follow it."""
+"""Recipe -> the one that follows it."""
 
 
 def arms_of(name: str, size: int, epochs: int, batch_size: int = 0) -> dict[str, Recipe]:
@@ -58,9 +58,9 @@ def arms_of(name: str, size: int, epochs: int, batch_size: int = 0) -> dict[str,
 
 
 def less_one(candidate: Recipe, parts: dict[str, dict[str, float]]) -> dict[str, Recipe]:
-    """The recipe that is to come, each time without one of its parts."""
+    """The recipe that follows, each time without one of its parts, and once with mixup, which it has not."""
     arms = {f"candidate-{part}": augmented(candidate, **dict.fromkeys(changes, 0.0)) for part, changes in parts.items()}
-    arms["candidate-mixup"] = replace(candidate, mixup=0.0)
+    arms["candidate+mixup"] = replace(candidate, mixup=0.2)
     arms["candidate-smoothing"] = replace(candidate, label_smoothing=0.0)
     arms["candidate-ema"] = replace(candidate, ema=0.0)
     return arms
