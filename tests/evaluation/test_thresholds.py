@@ -43,6 +43,8 @@ def test_each_rule_keeps_its_word_on_validation(draw) -> None:
         given = apply_point(point, predictions)
         assert given.sensitivity.value == pytest.approx(point.sensitivity)
         assert given.specificity.value == pytest.approx(point.specificity)
+        assert given.accuracy.value == pytest.approx(((score >= point.threshold) == positive).mean())
+        assert given.accuracy.ci_low < given.accuracy.value < given.accuracy.ci_high
         assert given.flagged.k == int((score >= point.threshold).sum()) and given.ppv.n == given.flagged.k
         assert given.sensitivity.ci_low < given.sensitivity.value < given.sensitivity.ci_high
 

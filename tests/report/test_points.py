@@ -9,6 +9,7 @@ import pytest
 from hilum.data.predictions import Predictions, read_predictions
 from hilum.evaluation.thresholds import apply_point, describe_points, fit_points
 from hilum.report import write_report
+from hilum.report.words import render_percent
 
 
 def _with_temperature(path, temperature: float) -> Predictions:
@@ -35,6 +36,9 @@ def test_reliability_before_and_after_and_points(make_study, temperature, words)
     assert "As the network says it" in page and f"Divided by the temperature {temperature:.2f}" in page
     assert f"makes all probabilities {words} and changes no answer" in page
     assert "Where to draw the line" in page and "The one that was to find 95 % of viral found" in page
+    given = apply_point(points[0], test).accuracy
+    shown = page.split('data-figure="finetuned-small/test/viral/youden/accuracy">')[1].split("<")[0]
+    assert shown == render_percent(given.value)
     assert f"{points[0].threshold:.3f}" in page and "Youden&#39;s index" in page
 
 

@@ -28,10 +28,16 @@ def _document(trial: Trial) -> dict[str, Any]:
 
 
 def _print(trial: Trial) -> None:
+    from hilum.evaluation.values import estimate_of
     from hilum.report.evaluation_page import describe_shift, describe_trial
 
     rows = [(name, _interval(trial.evaluation.overall[name])) for name in ("accuracy", "balanced_accuracy", "auroc")]
     rows += [(f"{each.label}: sensitivity", _interval(each.sensitivity)) for each in trial.evaluation.per_class]
+    if len(trial.evaluation.labels) == 2:
+        rows += [
+            (f"accuracy from {each['threshold']:.3f} ({each['name']})", _interval(estimate_of(each["accuracy"])))
+            for each in trial.document["points"]
+        ]
     print_line(render_table([(name.replace("_", " "), figure) for name, figure in rows], ("figure", "95 % interval")))
     if trial.document["points"]:
         print_line()

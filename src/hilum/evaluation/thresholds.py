@@ -70,10 +70,12 @@ class PointFigures:
     """What an operating point gives on some images; intervals count patients.
 
     Args:
+        accuracy: share of all images that are called the class and are it, or are not called it and are not.
         flagged: share of all images that are called the class.
     """
 
     point: OperatingPoint
+    accuracy: Estimate
     sensitivity: Estimate
     specificity: Estimate
     ppv: Estimate
@@ -128,6 +130,7 @@ def apply_point(point: OperatingPoint, predictions: Predictions, *, level: float
     patients = Patients.of(predictions.table["patient_id"].tolist())
     everyone = np.ones(len(is_it), bool)
     shares = {
+        "accuracy": (called == is_it, everyone),
         "sensitivity": (called, is_it),
         "specificity": (~called, ~is_it),
         "ppv": (is_it, called),
@@ -262,6 +265,9 @@ def _probability(odds: float) -> float:
     return 1.0 if odds == float("inf") else odds / (1 + odds)
 
 
+POINT_FIGURES = ("accuracy", "sensitivity", "specificity", "ppv", "npv", "flagged")
+
+
 def describe_points(points: Sequence[PointFigures]) -> list[dict[str, Any]]:
     """JSON values of what points give."""
     return [
@@ -269,7 +275,7 @@ def describe_points(points: Sequence[PointFigures]) -> list[dict[str, Any]]:
             "name": each.point.name,
             "label": each.point.label,
             "threshold": each.point.threshold,
-            **{name: asdict(getattr(each, name)) for name in ("sensitivity", "specificity", "ppv", "npv", "flagged")},
+            **{name: asdict(getattr(each, name)) for name in POINT_FIGURES},
         }
         for each in points
     ]

@@ -169,14 +169,17 @@ def _calibration(facts: CardFacts) -> str:
     rows = [
         [
             plain(each["label"]), f"{each['threshold']:.3f}", plain(rules[each["name"], each["label"]]),
-            *(render_estimate(estimate_of(each[name]), percent=True) for name in ("sensitivity", "specificity")),
+            *(render_estimate(estimate_of(each[name]), percent=True) if name in each else "" for name in POINT),
         ]
         for each in document["gives"][split]
     ]  # fmt: skip
     if rows:
-        header = ["called", "from", "rule, fitted on validation", "sensitivity", "specificity"]
+        header = ["called", "from", "rule, fitted on validation", *POINT]
         text += [f"Thresholds, and what they give on {SPLITS[split]}:", table(header, rows)]
     return "\n\n".join(map(_spaces, text))
+
+
+POINT = ("accuracy", "sensitivity", "specificity")
 
 
 def _failures(facts: CardFacts) -> str:

@@ -170,7 +170,7 @@ def _points(title: str, points: list[dict[str, Any]], sentence: str, prevalence:
     rows = [
         {
             **each,
-            "figures": {name: estimate_of(each[name]) for name in ("sensitivity", "specificity")}
+            "figures": {name: estimate_of(each[name]) for name in ("accuracy", "sensitivity", "specificity")}
             | _predictive(each, prevalence),
         }
         for each in points

@@ -15,7 +15,7 @@ from hilum.report.study_folder import Study
 from hilum.report.words import end_sentence, render_estimate
 
 FILE = "calibration.json"
-SHOWN = ("sensitivity", "specificity", "ppv", "npv")
+SHOWN = ("accuracy", "sensitivity", "specificity", "ppv", "npv")
 SPLIT_WORDS = {"val": "validation"}
 
 
@@ -56,7 +56,7 @@ def make_points(study: Study) -> Section | None:
 
 
 def _row(study: Study, point: OperatingPoint, given: Mapping[str, Any]) -> PointRow:
-    figures = {name: estimate_of(given[name]) for name in SHOWN}
+    figures = {name: estimate_of(given[name]) for name in SHOWN if name in given}  # earlier studies have no accuracy
     return PointRow(point, class_colour(study.labels.index(point.label)), figures, end_sentence(point.sentence))
 
 
