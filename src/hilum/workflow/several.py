@@ -94,6 +94,7 @@ def follow(recipe: Recipe, options: Options) -> None:
     from hilum.data.build import open_cache
     from hilum.data.manifest import read_manifest
     from hilum.inference.device import choose_device
+    from hilum.inference.memory import remembering
     from hilum.recipes.convert import from_json, to_json
     from hilum.training.fit import fit
     from hilum.training.processes import join, leave, share
@@ -107,7 +108,7 @@ def follow(recipe: Recipe, options: Options) -> None:
         manifest = read_manifest(study_dir / "manifest.parquet")
         model, preprocessing = network_of(recipe, manifest, options)
         cache = open_cache(manifest, preprocessing, study_dir / "cache")
-        with suppress(HilumError):
+        with suppress(HilumError), remembering():  # as the first process does: the same features in all of them
             fit(
                 model,
                 replace(examples_of(manifest, cache, "train"), soft=about["soft"]),
