@@ -1,8 +1,8 @@
-"""What `hilum study` trains when nobody says what: our first recipes.
+"""Our first recipes. A study still trains `frozen` beside `best` (recipes/hardened.py), and `scratch-cnn` in a hurry.
 
-Source: hilum. Reported: nothing; they are ours. Ours: the README's table holds the figures with their intervals, the
-hardware and the command. Cost on two cores without a GPU: `finetuned` takes what the time budget gives it (about ten
-minutes of fourteen), `frozen` took 78 to 101 s in five studies of the Kermany set, `scratch-cnn` takes the rest.
+Source: hilum. Reported: nothing; they are ours. Ours: docs/ledger-of-recipes.md holds the figures with their intervals
+and what was opened when. Cost on two cores without a GPU: `finetuned` took what a study's time budget gave it (about
+ten minutes of fourteen), `frozen` 78 to 101 s in five studies of the Kermany set, `scratch-cnn` the rest.
 
 Augmentation is what a chest X-ray may meet: a patient who stands a little turned or nearer, another exposure, a
 blurred or noisy plate. The left-right flip is the one change that no patient makes; it is there because the classes
