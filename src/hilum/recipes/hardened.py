@@ -1,6 +1,6 @@
 """Our own best, second generation: a small network and a pre-trained one, hardened against how sources differ.
 
-Source: hilum. Reported: nothing; they are ours. Ours, on the official Kermany test split (624 images), opened once for
+Source: hilum. Reported: nothing; they are ours. Ours: on the official Kermany test split (624 images), opened once for
 each, seed 0, 95 % intervals over patients. Normal against pneumonia: `best` AUROC 0.960 [0.934, 0.976], accuracy at the
 operating point `even` 0.929 [0.904, 0.948]; `small-hardened` 0.956 [0.932, 0.972] and 0.918 [0.893, 0.938]. Three
 classes, accuracy: `best` 0.841 [0.800, 0.875], `small-hardened` 0.856 [0.818, 0.887]. An AUROC of 0.975 and 0.87 for

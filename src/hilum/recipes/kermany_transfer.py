@@ -15,7 +15,7 @@ Reported (three classes; validation at random, early stopping on it; no interval
     a-vit-scratch             15 epochs, training 0.60, validation 0.63; about 0.33 on test
     a-vit-b16                 20 epochs, training 0.76, validation 0.71; about 0.33 on test
 
-Ours, validation drawn at random as theirs (1,043 images that chose the epoch): `a-cnn-2conv` 0.768 [0.740, 0.794],
+Ours: validation drawn at random as theirs (1,043 images that chose the epoch): `a-cnn-2conv` 0.768 [0.740, 0.794],
 `a-cnn-5conv` 0.790 [0.762, 0.816], 12 epochs each. By patient, and all others: not yet run (docs/replay.md).
 
 Differences: validation by patient, not at random. Undersampling brings every class to the smallest, in the training
