@@ -15,7 +15,7 @@ Reported (three classes; validation at random, early stopping on it; no interval
     a-vit-scratch             15 epochs, training 0.60, validation 0.63; about 0.33 on test
     a-vit-b16                 20 epochs, training 0.76, validation 0.71; about 0.33 on test
 
-Ours, `hilum replay` (docs/replay.md), 95 % intervals over patients:
+Ours: `hilum replay` (docs/replay.md), 95 % intervals over patients:
 
     recipe          figure       the report's way        corrected: by patient, keyed by image
     a-cnn-2conv     validation   0.768 [0.740, 0.794]    0.754 [0.716, 0.788]
