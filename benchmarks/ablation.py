@@ -36,6 +36,7 @@ from hilum.data.build import build_dataset, open_cache
 from hilum.data.manifest import Manifest
 from hilum.data.sources import list_images
 from hilum.data.splits import connected_groups, draw_groups
+from hilum.labels import is_normal
 from hilum.recipes.schema import Recipe
 from hilum.transforms.stress import stressed
 from hilum.workflow.folds import make_folds
@@ -56,9 +57,9 @@ class Part:
     held: np.ndarray
 
 
-def read_training_images(data: Path, work: Path, recipe: Recipe) -> Manifest:
+def read_training_images(data: Path, work: Path, recipe: Recipe, labels: str = "folders") -> Manifest:
     """Every image of the folder as training image; a cache of its canvases."""
-    listing = list_images(data, "folders")
+    listing = list_images(data, labels)
     if "test" in set(listing.table["split"].dropna()):
         raise SystemExit(f"{data} has a test split; give the folder of the training images alone")
     manifest = build_dataset(listing, cache_dir=work, preprocessings=[preprocessing_of(recipe)]).manifest
@@ -72,7 +73,9 @@ def parts_of(manifest: Manifest, held: str, images: int, most_held: int, most_pa
     folds = [(each.table["split"] == "fold").to_numpy() for each in make_folds(manifest, FOLDS, Options())]
     if held == "series":
         names = table["image_path"].str.extract(SERIES, expand=False)
-        negative = labels != manifest.labels.positive
+        negative = np.array([is_normal(each) for each in labels])
+        if not negative.any():
+            raise SystemExit(f"--held series needs a class of normal X-rays; found {', '.join(manifest.labels)}")
         kinds = sorted(set(names[negative]))
         out = {kind: (negative & (names == kind).to_numpy()) | (~negative & folds[n]) for n, kind in enumerate(kinds)}
     else:

@@ -33,7 +33,7 @@ GROUPS: dict[str, tuple[str, Group]] = {
     "augmenting": ("augmenting", lambda module, given: module.measure()),
     "steps": ("training", lambda module, given: module.measure_steps(min(given.repeats, MOST_STEPS))),
     "heads": ("training", lambda module, given: module.measure_heads()),
-    "inference": ("networks", lambda module, given: module.measure_inference(given.repeats, given.quick)),
+    "inference": ("networks", lambda module, given: module.measure_inference(given.data, given.repeats, given.quick)),
     "processes": ("processes", lambda module, given: module.measure(given.folder, given.repeats, given.quick)),
     "comparing": ("comparing", lambda module, given: module.measure(given.repeats, given.quick)),
     "cam": ("networks", lambda module, given: module.measure_cam(given.repeats, given.quick)),

@@ -2,30 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 
-import numpy as np
+from pictures import labelled
 from side_by_side import Row, time_in_turns
 
-from hilum.data.phantom import draw_dataset
 from hilum.inference.device import tune_cpu
-from hilum.transforms import Augmentation, augment, to_canvas
+from hilum.transforms import Augmentation, augment
 from hilum.transforms.normalise import normalise
-from hilum.transforms.preprocessing import Preprocessing
 
 BATCH = 64
 
 
-def measure() -> Iterator[Row]:
-    """Against torchvision per tensor and torchvision on PIL images; both with an allocator that keeps its pages."""
+TIMES = 3
+"""Batches in a turn."""
+
+
+def measure(repeats: int = 3) -> Iterator[Callable[[], list[Row]]]:
+    """Against torchvision per tensor and torchvision on PIL images, each as it comes and with pages kept."""
+    yield partial(_measure, repeats)
+
+
+def _measure(repeats: int) -> list[Row]:
     import torch
     from PIL import Image
     from torchvision.transforms import v2
 
-    tune_cpu()
-    canvases = np.stack(
-        [to_canvas(each.pixels, Preprocessing()) for each in draw_dataset(images=BATCH, size=224, seed=0)][:BATCH]
-    )
+    canvases = labelled(BATCH, None)[0]
     steps = v2.Compose(
         [v2.RandomAffine(degrees=10, translate=(0.1, 0.1)), v2.RandomHorizontalFlip(), v2.RandomEqualize(p=0.5)]
     )
@@ -45,10 +49,33 @@ def measure() -> Iterator[Row]:
     def on_pil() -> None:
         torch.stack([v2.functional.to_image(steps(picture)) for picture in pictures]).float().div_(255)
 
-    same = "no: other random numbers; each change by itself is tested against its definition"
-    work = "rotation, shift, flip, equalisation of 64 images, 3 channels"
-    for usual, words, aim in ((per_tensor, "torchvision v2 per tensor", 10.0), (on_pil, "torchvision v2 on PIL", 3.5)):
-        row = Row(work, words, "augment, one warp on bytes", aim=aim, same=same)
-        yield time_in_turns(
-            row, lambda usual=usual: [usual() for _ in range(3)], lambda: [ours() for _ in range(3)], count=3 * BATCH
+    ways = {"per tensor": (per_tensor, 10.0), "on PIL": (on_pil, 3.5)}
+    plain = {
+        name: time_in_turns(
+            _row(f"torchvision v2 {name}", aim),
+            partial(_often, way),
+            lambda: None,
+            count=TIMES * BATCH,
+            repeats=repeats,
         )
+        for name, (way, aim) in ways.items()
+    }
+    tune_cpu()  # cannot be taken back, so that the usual way as it comes is over by now
+    rows = []
+    for name, (way, _) in ways.items():
+        kept = _row("the same, allocator told to keep its pages (mallopt)", None)
+        time_in_turns(kept, partial(_often, way), partial(_often, ours), count=TIMES * BATCH, repeats=repeats)
+        plain[name].our_rate = kept.our_rate
+        rows += [plain[name], kept]
+    return rows
+
+
+def _row(usual: str, aim: float | None) -> Row:
+    same = "no: other random numbers; each change by itself is tested against its definition"
+    work = f"rotation, shift, flip, equalisation of {BATCH} images, 3 channels"
+    return Row(work, usual, "augment, one warp on bytes", aim=aim, same=same)
+
+
+def _often(way: Callable[[], None]) -> None:
+    for _ in range(TIMES):
+        way()

@@ -1,6 +1,7 @@
 """Time and memory of audit, cache, features and predict as the number of drawn images grows, and a picture of them.
 
     python benchmarks/speed/growth.py --images 1000,3000,10000 --picture docs/growth.svg
+    python benchmarks/speed/growth.py --images 100000 --picture docs/growth.svg     # beside what is there already
 
 Each stage runs in a process of its own; its seconds, processor seconds (of all threads) and largest resident memory
 are those that the system counted for it.
@@ -151,7 +152,7 @@ def draw(rows: Sequence[dict[str, Any]], path: Path) -> None:
 def main() -> None:
     """Parses, measures, writes."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--images", default="1000,3000,10000", help="numbers with commas between them")
+    parser.add_argument("--images", default="1000,3000,10000", help="numbers with commas between them; none draws what is there")
     parser.add_argument("--folder", type=Path, default=Path("runs/growth"))
     parser.add_argument("--picture", type=Path, help="an SVG file")
     parser.add_argument("--stage", choices=[*STAGES, "prepare"], help=argparse.SUPPRESS)
@@ -164,8 +165,11 @@ def main() -> None:
         run_stage(given.stage, given.folder, given.data)
         return
     given.folder.mkdir(parents=True, exist_ok=True)
-    rows = measure(given.folder, [int(each) for each in given.images.split(",")])
-    (given.folder / "growth.json").write_text(json.dumps(rows, indent=1) + "\n")
+    kept, sizes = given.folder / "growth.json", [int(each) for each in given.images.split(",") if each]
+    before = json.loads(kept.read_text()) if kept.exists() else []
+    rows = [row for row in before if row["images"] not in sizes] + measure(given.folder, sizes)
+    rows.sort(key=lambda row: row["images"])
+    kept.write_text(json.dumps(rows, indent=1) + "\n")
     if given.picture:
         draw(rows, given.picture)
 

@@ -14,9 +14,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from pictures import PREPROCESSING, drawn_folder
 from side_by_side import Row, time_in_turns
-
-sys.path.insert(0, str(Path(__file__).parents[1]))
 
 NETWORK = "mobilenetv2_100"
 TOLERANCE = 1e-3
@@ -42,12 +41,10 @@ def measure(pictures: Path | None, repeats: int, quick: bool) -> Iterator[Callab
     Args:
         pictures: class folders of 224 x 224 JPEG files; drawn ones when left out.
     """
-    import inference_speed as speed
-
     warnings.simplefilter("ignore")
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        pictures = pictures or speed.drawn_folder(folder / "pictures", 64 if quick else 624)
+        pictures = pictures or drawn_folder(folder / "pictures", 64 if quick else 624)
         _write_models(folder)
         first = next(each for each in sorted(pictures.rglob("*")) if each.is_file())
         one = folder / "one" / "a"
@@ -59,7 +56,6 @@ def measure(pictures: Path | None, repeats: int, quick: bool) -> Iterator[Callab
 
 def _write_models(folder: Path) -> None:
     """The same weights twice: timm's state for the usual way, and hilum's export."""
-    import inference_speed as speed
     import timm
     import torch
 
@@ -72,7 +68,7 @@ def _write_models(folder: Path) -> None:
     torch.save(twin.state_dict(), folder / "usual.pt")
     save_model(
         folder / "m.safetensors", model, labels=("normal", "bacterial", "viral"),
-        preprocessing=speed.PREPROCESSING.to_json(), recipe={}, fingerprint="",
+        preprocessing=PREPROCESSING.to_json(), recipe={}, fingerprint="",
     )  # fmt: skip
     export_model(folder / "m.safetensors", ExportOptions(out=folder / "m.onnx"))
 

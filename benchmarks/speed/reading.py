@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 
 import numpy as np
-from side_by_side import Row, time_in_turns
+from side_by_side import Row, time_all_in_turns, time_in_turns
 
 from hilum.data.build import build_dataset, open_cache
+from hilum.data.cache import CanvasView
 from hilum.data.phantom import draw_dataset, write_dataset
 from hilum.data.sources import list_images
 from hilum.images import read_image
@@ -23,7 +24,7 @@ from hilum.transforms.normalise import normalise
 BATCH = 64
 
 
-def measure(data: Path | None, originals: Path | None, images: int = 1500) -> Iterator[Row]:
+def measure(data: Path | None, originals: Path | None, images: int = 4000) -> Iterator[Callable[[], list[Row] | Row]]:
     """The rows about reading; both ways with an allocator that keeps its pages, as it is in whatever hilum trains.
 
     Args:
@@ -34,8 +35,8 @@ def measure(data: Path | None, originals: Path | None, images: int = 1500) -> It
     with tempfile.TemporaryDirectory() as place:
         small = _some(data, Path(place) / "small", images, 224)
         large = _some(originals, Path(place) / "large", 120, 1400)
-        yield from _small(small)
-        yield _large(large)
+        yield partial(_small, small)
+        yield partial(_large, large)
 
 
 def _some(folder: Path | None, place: Path, images: int, size: int) -> Path:
@@ -62,45 +63,49 @@ def _run_usual(folder: Path) -> int:
     return sum(len(batch) for batch, _ in _usual_loader(folder))
 
 
-def _small(folder: Path) -> Iterator[Row]:
-    import torch
-
+def _small(folder: Path) -> list[Row]:
+    """The rows of small files, which share their usual way and its turns."""
     preprocessing = Preprocessing(image_size=224, fit="stretch")
     with tempfile.TemporaryDirectory() as place:
         dataset = build_dataset(list_images(folder), cache_dir=Path(place), preprocessings=[preprocessing])
+        names = dataset.manifest.table["image_path"].tolist()
         canvases = open_cache(dataset.manifest, preprocessing, Path(place)).of(dataset.manifest.table)
-        count = len(canvases)
+        ours = {
+            "cache 3": partial(_from_cache, canvases, 3),
+            "cache 1": partial(_from_cache, canvases, 1),
+            "decode": partial(_decode, [folder / name for name in names], preprocessing),
+            "first pass": partial(_first_pass, folder, preprocessing),
+        }
+        same = _difference(folder, canvases, names)
+        rows = {
+            "cache 3": Row(f"{FILES}, 3 channels, {LATER}", USUAL, "from the cache", aim=10),
+            "cache 1": Row(f"{FILES}, 1 channel, {LATER}", SAME, "from the cache", aim=10),
+            "decode": Row("the same files, decoded into batches, 3 channels", SAME, "read_image, normalise", aim=5),
+            "first pass": Row(
+                f"the same files, first pass, {len(canvases):,} images", SAME, "build_dataset", aim=5,
+                note="with hashes, header facts, patients and split",
+            ),
+        }  # fmt: skip
+        rows["cache 3"].same = rows["cache 1"].same = same
+        time_all_in_turns(rows, lambda: _run_usual(folder), ours, count=len(canvases), repeats=3)
+    return list(rows.values())
 
-        same = _difference(folder, canvases, dataset.manifest.table["image_path"].tolist())
 
-        def from_cache(channels: int) -> None:
-            for start in range(0, count, BATCH):
-                some = torch.from_numpy(canvases[start : start + BATCH])
-                normalise(some, normalisation="imagenet", channels=channels)
+FILES, LATER = "224 x 224 JPEG files to normalised batches of 64", "every epoch but the first"
+USUAL, SAME = "ImageFolder, PIL, DataLoader with 2 workers", "the same, 3 channels"
 
-        for channels, usual in ((3, "ImageFolder, PIL, DataLoader with 2 workers"), (1, "the same, 3 channels")):
-            row = Row(
-                f"224 x 224 JPEG files to normalised batches of 64, {channels} channel{'s' * (channels > 1)}, every "
-                "epoch but the first",
-                usual,
-                "from the cache",
-                aim=10,
-                same=same,
-            )
-            ours = partial(from_cache, channels)
-            yield time_in_turns(row, lambda: _run_usual(folder), ours, count=count)
 
-    row = Row("the same files, decoded into batches, 3 channels", "the same", "read_image, normalise", aim=5)
-    files = [folder / name for name in dataset.manifest.table["image_path"]]
-    yield time_in_turns(row, lambda: _run_usual(folder), lambda: _decode(files, preprocessing), count=count)
+def _from_cache(canvases: CanvasView, channels: int) -> None:
+    import torch
 
-    def first_pass() -> None:
-        with tempfile.TemporaryDirectory() as fresh:
-            build_dataset(list_images(folder), cache_dir=Path(fresh), preprocessings=[preprocessing])
+    for start in range(0, len(canvases), BATCH):
+        some = torch.from_numpy(canvases[start : start + BATCH])
+        normalise(some, normalisation="imagenet", channels=channels)
 
-    note = "with hashes, header facts, patients and split"
-    row = Row("the same files, first pass", "the same", "build_dataset", aim=5, note=note)
-    yield time_in_turns(row, lambda: _run_usual(folder), first_pass, count=count)
+
+def _first_pass(folder: Path, preprocessing: Preprocessing) -> None:
+    with tempfile.TemporaryDirectory() as fresh:
+        build_dataset(list_images(folder), cache_dir=Path(fresh), preprocessings=[preprocessing])
 
 
 def _decode(files: list[Path], preprocessing: Preprocessing) -> None:
@@ -122,14 +127,9 @@ def _decode(files: list[Path], preprocessing: Preprocessing) -> None:
 
 def _large(folder: Path) -> Row:
     count = len(list(folder.glob("*/*")))
-    preprocessing = Preprocessing(image_size=224, fit="stretch")
-
-    def first_pass() -> None:
-        with tempfile.TemporaryDirectory() as fresh:
-            build_dataset(list_images(folder), cache_dir=Path(fresh), preprocessings=[preprocessing])
-
+    ours = partial(_first_pass, folder, Preprocessing(image_size=224, fit="stretch"))
     row = Row("large originals to 224, first pass", "ImageFolder, PIL, 2 workers", "build_dataset", aim=5)
-    return time_in_turns(row, lambda: _run_usual(folder), first_pass, count=count)
+    return time_in_turns(row, lambda: _run_usual(folder), ours, count=count)
 
 
 def _difference(folder: Path, canvases, names: list[str]) -> str:

@@ -8,10 +8,13 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
+import onnx
 from onnxruntime.quantization import CalibrationDataReader, CalibrationMethod, QuantFormat, QuantType, quantize_static
 from onnxruntime.quantization.shape_inference import quant_pre_process
 
 BATCH = 8
+PRODUCTS = ["MatMul", "Gemm", "Conv"]
+"""All that is computed in int8 where there is attention: its softmax, norms and sums lose more than they save."""
 
 
 class _Pictures(CalibrationDataReader):
@@ -22,6 +25,10 @@ class _Pictures(CalibrationDataReader):
     def get_next(self) -> dict[str, np.ndarray] | None:
         start = next(self._batches, None)
         return None if start is None else {"canvas": np.array(self._canvases[start : start + BATCH])}
+
+
+def _has_attention(graph: Path) -> bool:
+    return any(node.op_type == "Softmax" for node in onnx.load(graph).graph.node)
 
 
 def quantise_graph(graph: bytes, canvases: Any) -> bytes:
@@ -37,6 +44,7 @@ def quantise_graph(graph: bytes, canvases: Any) -> bytes:
                 str(prepared),
                 str(done),
                 _Pictures(canvases),
+                op_types_to_quantize=PRODUCTS if _has_attention(prepared) else None,
                 quant_format=QuantFormat.QDQ,
                 per_channel=True,
                 activation_type=QuantType.QUInt8,
