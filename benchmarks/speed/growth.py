@@ -152,7 +152,7 @@ def draw(rows: Sequence[dict[str, Any]], path: Path) -> None:
 def main() -> None:
     """Parses, measures, writes."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--images", default="1000,3000,10000", help="numbers with commas between them; none draws what is there")
+    parser.add_argument("--images", default="1000,3000,10000", help="with commas; '' draws what is there")
     parser.add_argument("--folder", type=Path, default=Path("runs/growth"))
     parser.add_argument("--picture", type=Path, help="an SVG file")
     parser.add_argument("--stage", choices=[*STAGES, "prepare"], help=argparse.SUPPRESS)

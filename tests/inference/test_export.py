@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 
 from hilum.errors import DataError, ModelFileError, UsageError
+from hilum.inference.export import quantise
 from hilum.inference.exported import read_exported, with_metadata
+from hilum.inference.graph import to_onnx
 from hilum.inference.probe import probe_canvases
 from hilum.models import create_model, read_header, save_model
 from hilum.serving.predictor import Picture, Predictor
@@ -113,6 +115,19 @@ def test_int8_is_calibrated_and_says_so(model_file, canvases, tmp_path):
     exact = probabilities(Predictor.load(model_file), canvases)
     found = probabilities(Predictor.load(result.path), canvases)
     assert 0 < np.abs(found - exact).max() < 0.1
+
+
+@pytest.mark.parametrize(("name", "attends"), [("vit-small-scratch", True), ("cnn-tiny", False)])
+def test_products_of_attention_take_int8_in_and_give_float_out(name, attends, canvases):
+    """What softmax, norms and sums of a transformer take in stays float32; convolutions hand eight bits on."""
+    onnx = pytest.importorskip("onnx")
+    model = create_model(name, num_classes=2, in_channels=3, image_size=64, seed=1).eval()
+    nodes = onnx.ModelProto.FromString(quantise(to_onnx(model, PREPROCESSING), canvases)).graph.node
+    maker = {output: node.op_type for node in nodes for output in node.output}
+    rounded = {maker.get(node.input[0], "input") for node in nodes if node.op_type == "QuantizeLinear"}
+    taken = {maker.get(each) for node in nodes if node.op_type in ("MatMul", "Conv") for each in node.input}
+    assert "DequantizeLinear" in taken
+    assert rounded.isdisjoint({"MatMul", "Gemm", "Conv", "Relu"}) == attends, rounded
 
 
 def test_what_cannot_be_done_is_one_clear_line(model_file, tmp_path):

@@ -14,7 +14,7 @@ from onnxruntime.quantization.shape_inference import quant_pre_process
 
 BATCH = 8
 PRODUCTS = ["MatMul", "Gemm", "Conv"]
-"""All that is computed in int8 where there is attention: its softmax, norms and sums lose more than they save."""
+"""All that is in int8 where there is attention: what softmax, norms and sums take in and give out stays float32."""
 
 
 class _Pictures(CalibrationDataReader):
@@ -40,11 +40,13 @@ def quantise_graph(graph: bytes, canvases: Any) -> bytes:
             plain, prepared, done = (Path(folder) / name for name in ("plain.onnx", "prepared.onnx", "int8.onnx"))
             plain.write_bytes(graph)
             quant_pre_process(str(plain), str(prepared), skip_symbolic_shape=True)
+            attends = _has_attention(prepared)
             quantize_static(
                 str(prepared),
                 str(done),
                 _Pictures(canvases),
-                op_types_to_quantize=PRODUCTS if _has_attention(prepared) else None,
+                op_types_to_quantize=PRODUCTS if attends else None,
+                extra_options={"OpTypesToExcludeOutputQuantization": PRODUCTS} if attends else None,
                 quant_format=QuantFormat.QDQ,
                 per_channel=True,
                 activation_type=QuantType.QUInt8,
