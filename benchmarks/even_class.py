@@ -86,8 +86,9 @@ def run(given: argparse.Namespace) -> None:
         manifest = read_training_images(given.data, work, recipe, given.labels)
         for held in given.held:
             for part in parts_of(manifest, held, given.images, given.judged, given.parts):
-                key = {"recipe": given.recipe, "part": part.name, "size": given.size, "epochs": given.epochs}
-                if key in [{name: line[name] for name in key} for line in read_lines(given.out)]:
+                key = {"recipe": given.recipe, "part": part.name, "labels_rule": given.labels}
+                key |= {name: getattr(given, name) for name in ("size", "epochs", "images", "judged", "batch_size")}
+                if key in [{name: line.get(name) for name in key} for line in read_lines(given.out)]:
                     continue
                 options = Options(seed=0, weights_dir=given.weights_dir)
                 line = {**key, **one_line(recipe, manifest, part, options, work)}

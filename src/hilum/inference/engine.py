@@ -16,7 +16,7 @@ ENGINES = ("auto", "torch", "openvino", "onnxruntime")
 """What may be asked for, by argument or by the environment variable HILUM_ENGINE."""
 
 FASTEST_FIRST = ("openvino", "onnxruntime")
-"""Engines that run a converted network, the fastest first where both were measured (`python benchmarks/speed`)."""
+"""Engines that run a converted network, in the order that was measured (docs/decisions, 0008)."""
 
 PRECISIONS = ("32", "bf16", "auto", "features")
 """`auto` is bf16 where the processor computes with it and the results hold, else 32; `features` where its noise is
